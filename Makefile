@@ -1,0 +1,40 @@
+# Two commands on a fresh machine: `make run` and `make test`. Both set up .venv first, once.
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+GPU ?= $(if $(shell command -v nvidia-smi 2>/dev/null),1,0)
+# uv does not read pip's settings: hand the ones on that matter.
+ifneq ($(PIP_FIND_LINKS),)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+ifneq ($(PIP_CERT),)
+export SSL_CERT_FILE ?= $(PIP_CERT)
+endif
+
+KIND := $(if $(filter 1,$(GPU)),gpu,cpu)
+STAMP := .venv/.installed-$(KIND)
+BIN := .venv/bin
+
+.PHONY: run test test-slow setup lint clean
+run: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 faces_shard:gpu=1) all
+
+test: setup
+	$(BIN)/pytest -m "not slow"
+
+test-slow: setup
+	$(BIN)/pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/overrides-$(KIND).txt tools/setup.sh
+	PYTHON="$(PYTHON)" bash tools/setup.sh $(KIND)
+	touch $@
+
+clean:
+	rm -rf results logs data/synthetic .snakemake .mer

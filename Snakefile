@@ -1,0 +1,35 @@
+# From a data set to a report: snakemake --cores 8 all
+# The choices that shape results are in params.yaml, the knobs of execution in profiles/default/config.yaml.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "params.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpora.smk"
+include: "workflow/rules/faces.smk"
+include: "workflow/rules/geometry.smk"
+include: "workflow/rules/spotting.smk"
+include: "workflow/rules/motion.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/learning.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/{corpus}/report/index.html", corpus=CORPORA),
+        expand("results/{corpus}/summary.txt", corpus=CORPORA),
+        [path for corpus in CORPORA for path in final_models(corpus)],
+
+
+onsuccess:
+    for corpus in CORPORA:
+        summary = Path(f"results/{corpus}/summary.txt")
+        if summary.exists():
+            print(summary.read_text(encoding="utf-8"), end="")

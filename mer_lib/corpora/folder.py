@@ -1,0 +1,205 @@
+"""Own recordings: videos or folders of frames, and a sheet ``clips.csv`` beside them that names each clip.
+
+    name,subject,onset,apex,offset,label
+    smile_01,anna,12,30,55,positive
+    long_take,anna,240,,290,
+
+``name`` is a video file or a folder of images under the corpus's root, directly or inside a folder of the subject's
+name, with or without its ending; ``source`` may give the path instead. Positions count from 0. Everything but name and
+subject may stay empty: without onset and offset the whole source is the clip, without apex it is spotted later,
+without label the clip is never scored. Further columns: source, fps, emotion, action_units.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from mer_lib import clips as clip_table
+from mer_lib.problems import BadInput, note, refuse
+from mer_lib.registry import register, suggestion
+
+SHEET = "clips.csv"
+VIDEOS = (".avi", ".mkv", ".mov", ".mp4")
+_HEADER = ("name", "subject", "onset", "apex", "offset", "label")
+_COLUMNS = (*_HEADER, "source", "fps", "emotion", "action_units")
+_UNKNOWN = ("", "/", "-", "na", "nan", "none")  # how sheets write an empty cell
+_LISTED = 8
+
+
+@register("corpus", "folder")
+def index(root: str | Path, *, name: str, classes: Sequence[str]) -> pd.DataFrame:
+    """Own videos or folders of frames with a sheet clips.csv beside them.
+
+    ``name`` is the data set's name in all ids, ``classes`` are the labels allowed. Returns the clip table, sources
+    relative to ``root``, frames and rate still unknown (no medium is opened). A row that cannot be used is refused
+    (recorded, not raised). Raises BadInput where there is no sheet to read.
+    """
+    root = Path(root)
+    sheet = _read_sheet(root)
+    repeated = sheet.duplicated(["subject", "name"], keep=False)
+    seen, rows = set(), []
+    for line, given, again in zip(sheet.index + 2, sheet.to_dict("records"), repeated, strict=True):
+        clip = f"{name}/{given['subject']}/{_bare(given['name'])}"
+        try:
+            row = _row(root, given, classes)
+            if again:  # one recording, several clips
+                clip = f"{clip}@{0 if pd.isna(row['onset']) else row['onset']}"
+            if clip in seen:
+                raise BadInput("the clip id stands twice", "give the second one another name, or drop it")
+        except BadInput as error:
+            refuse(error.problem.what, error.problem.remedy, file=f"{SHEET} line {line}", clip=clip)
+            continue
+        seen.add(clip)
+        rows.append(row | {"clip": clip, "dataset": name, "subject": f"{name}/{given['subject']}"})
+    return clip_table.table(pd.DataFrame(rows, columns=list(clip_table.COLUMNS)))
+
+
+def _read_sheet(root: Path) -> pd.DataFrame:
+    """All cells as stripped text, one column for each of the known names."""
+    path = root / SHEET
+    if not path.is_file():
+        raise _no_sheet(root)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        separator = ";" if ";" in text.split("\n", 1)[0] else ","  # a spreadsheet's own csv in half of Europe
+        options = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False, "index_col": False}
+        sheet = pd.read_csv(StringIO(text), sep=separator, **options)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        remedy = f"save it as UTF-8 text with commas, headed {','.join(_HEADER)}"
+        raise BadInput(f"cannot be read as a table ({error})", remedy, file=path) from None
+    sheet.columns = [str(column).strip().lower() for column in sheet.columns]
+    if missing := [column for column in ("name", "subject") if column not in sheet]:
+        raise BadInput(f"no column {' and no column '.join(missing)}", f"head it {','.join(_HEADER)}", file=path)
+    for column in sheet.columns.difference(_COLUMNS):
+        note(f"column '{column}' is not used", suggestion(column, _COLUMNS), file=path)
+    sheet = sheet.reindex(columns=list(_COLUMNS), fill_value="").fillna("")
+    sheet = sheet.apply(lambda column: column.str.strip())
+    return sheet[(sheet != "").any(axis=1)]
+
+
+def _no_sheet(root: Path) -> BadInput:
+    if not root.is_dir():
+        return BadInput("no such folder", "set the corpus's root in local.yaml, or link it under data/", file=root)
+    media = sorted(
+        Path(folder, file).relative_to(root).as_posix()
+        for folder, _, files in os.walk(root)
+        for file in files
+        if file.lower().endswith(VIDEOS)
+    )
+    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
+    found = ", ".join((media + folders)[:_LISTED]) + (" …" if len(media + folders) > _LISTED else "")
+    return BadInput(
+        f"no {SHEET} beside the media (found: {found or 'nothing'})",
+        f"write one headed '{','.join(_HEADER)}', one row a clip, positions counted from 0",
+        file=root / SHEET,
+    )
+
+
+def _row(root: Path, given: dict[str, str], classes: Sequence[str]) -> dict:
+    """One row of the sheet as columns of the clip table; raises BadInput for what cannot be used."""
+    for column in ("name", "subject"):
+        if not given[column]:
+            raise BadInput(f"no {column}", "fill the cell: a clip without it cannot be told from others")
+    if "/" in given["subject"] or "\\" in given["subject"]:
+        raise BadInput(f"subject '{given['subject']}' holds a slash", "name subjects without slashes")
+    source, kind = _resolve(root, given)
+    row = {column: _position(column, given[column]) for column in ("onset", "apex", "offset")}
+    for first, second in (("onset", "offset"), ("onset", "apex"), ("apex", "offset")):
+        if not pd.isna(row[first]) and not pd.isna(row[second]) and row[first] > row[second]:
+            raise BadInput(
+                f"{first} {row[first]} comes after {second} {row[second]}",
+                "correct the sheet: onset ≤ apex ≤ offset, positions counted from 0",
+            )
+    return row | {
+        "name": _bare(given["name"]), "source": source, "kind": kind, "type": "micro", "fps": _rate(given["fps"]),
+        "label": _label(given["label"], classes), "emotion": given["emotion"], "action_units": given["action_units"],
+        "flags": "no apex" if pd.isna(row["apex"]) else "",
+    }  # fmt: skip
+
+
+def _bare(name: str) -> str:
+    """The last part of a name, without a video's ending."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return last[: -len(Path(last).suffix)] if last.lower().endswith(VIDEOS) else last
+
+
+def _position(column: str, text: str) -> int | None:
+    if text.lower() in _UNKNOWN:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if value < 0 or not value.is_integer():
+        raise BadInput(
+            f"{column} '{text}' is no frame position", "write a whole number counted from 0, or leave it empty"
+        )
+    return int(value)
+
+
+def _rate(text: str) -> float | None:
+    if text.lower() in _UNKNOWN:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise BadInput(f"fps '{text}' is no frame rate", "write frames a second, or leave it empty")
+    return value
+
+
+def _label(text: str, classes: Sequence[str]) -> str:
+    known = {str(c).casefold(): str(c) for c in classes}
+    if text and text.casefold() not in known:
+        raise BadInput(f"unknown label '{text}'", suggestion(text, classes))
+    return known.get(text.casefold(), "")
+
+
+def _resolve(root: Path, given: dict[str, str]) -> tuple[str, str]:
+    """(path relative to ``root``, kind) of a row's medium."""
+    wanted = given["source"] or given["name"]
+    places = [wanted] if given["source"] else [wanted, f"{given['subject']}/{wanted}"]
+    for place in places:
+        relative = PurePosixPath(place.replace("\\", "/"))
+        if relative.is_absolute() or ".." in relative.parts:
+            raise BadInput(f"'{wanted}' leaves the corpus's folder", "put or link the media inside it")
+        found = _matches(root / relative)
+        if len(found) > 1:
+            names = ", ".join(sorted(path.name for path in found))
+            raise BadInput(f"'{wanted}' may be any of {names}", "write the name with its ending")
+        if found:
+            return found[0].relative_to(root).as_posix(), "frames" if _is_frames(found[0]) else "video"
+    raise BadInput(
+        f"no video ({', '.join(VIDEOS)}) and no folder of frames '{wanted}' under {root}",
+        "correct the name or add the file",
+    )
+
+
+def _is_frames(path: Path) -> bool:
+    """Whatever is no video file is handed on as frames: reading a lone picture or a text file says what is wrong."""
+    return path.is_dir() or path.suffix.lower() not in VIDEOS
+
+
+def _matches(path: Path) -> list[Path]:
+    """What is called ``path``, else the videos and folders so called but for the ending, else any such file.
+
+    Names are compared in one Unicode form: a sheet typed on one system finds files copied from another.
+    """
+    if not path.parent.is_dir():
+        return []
+    here = [entry for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    if exact := [entry for entry in here if _nfc(entry.name) == _nfc(path.name)]:
+        return exact
+    alike = [entry for entry in here if entry.is_file() and _nfc(entry.stem) == _nfc(path.name)]
+    return [entry for entry in alike if entry.suffix.lower() in VIDEOS] or alike
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,62 @@
+"""Finished pieces of a stage, kept where a stage that is started afresh finds them.
+
+DVC deletes a stage's outputs before it starts the stage, and with them every shard and fold that a killed run had
+finished. Where the environment variable ``MER_FINISHED`` names a folder (dvc.yaml sets it), each finished output is
+hard-linked there under the digest of everything that made it, and taken from there instead of being made again. The
+key covers parameters, code and the contents of the inputs, so what is found is what would be made. ``mer clear``
+empties the folder; a link costs no disk while the output itself stands.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+VARIABLE = "MER_FINISHED"
+
+
+@contextmanager
+def once(key: str, *outputs: Path) -> Iterator[bool]:
+    """``with once(key, out) as missing: if missing: make out`` — True where the outputs must be made.
+
+    Outputs found under ``key`` are put in place; outputs made inside the block are kept under it afterwards.
+    """
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        yield True
+        return
+    kept = [Path(folder, key, str(i)) for i in range(len(outputs))]
+    if all(path.exists() for path in kept):
+        for path, output in zip(kept, outputs, strict=True):
+            _link(path, output)
+        yield False
+        return
+    yield True
+    kept[0].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path, output in zip(kept, outputs, strict=True):
+        _link(output, path)
+
+
+def clear() -> int:
+    """Forget all finished pieces; returns how many keys there were."""
+    folder = Path(os.environ.get(VARIABLE) or "")
+    if not os.environ.get(VARIABLE) or not folder.is_dir():
+        return 0
+    count = len(list(folder.iterdir()))
+    shutil.rmtree(folder)
+    return count
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard link, or copy across file systems; in place only when whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.link")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(source, part)
+    except OSError:
+        shutil.copyfile(source, part)
+    part.replace(target)

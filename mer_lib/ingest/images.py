@@ -1,0 +1,125 @@
+"""Frames of a folder of images, in the order of their numbers: img9 before img10, whatever the padding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mer_lib.ingest.media import Source, SourceInfo, one_frame
+from mer_lib.problems import BadInput
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_NUMBER = re.compile(r"(\d+)\D*$")
+_NAMED_AT_MOST = 5
+
+
+class FolderSource(Source):
+    """A folder of numbered images; position 0 is the lowest number.
+
+    A number missing inside a range that is read is bad input, since it would pass for sudden movement; missing ones
+    elsewhere do no harm. Grey becomes RGB, alpha is dropped. Deep frames (16 bits) become 8 bits by one factor for the
+    whole folder: the fewest of 8, 10, 12, 14 or 16 bits that hold the brightest value of its first frame are mapped to
+    0–255, brighter values later are clipped; one factor, because brightness must not flicker.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._files = numbered_images(path)
+        first = _decode(self._files[0][1])
+        self._bits = _depth(first)
+        super().__init__(path, SourceInfo(float("nan"), len(self._files), *first.shape[:2]))
+        if self._bits > 8:
+            self.remarks.append((
+                f"frames of 16 bits were brought to 8: values 0 to {2**self._bits - 1} became 0 to 255",
+                "store 8-bit frames to choose the range yourself",
+            ))  # fmt: skip
+
+    def _read(self, start: int, stop: int, step: int) -> Iterator[np.ndarray]:
+        self._refuse_gaps(start, stop)
+        for _, file in self._files[start:stop:step]:
+            frame = _decode(file)
+            if frame.shape[:2] != (self.height, self.width):
+                raise BadInput(
+                    f"this frame is {frame.shape[1]}×{frame.shape[0]} pixels, the first one {self.width}×{self.height}",
+                    "bring all frames of a clip to one size",
+                    file=file,
+                )
+            yield _to_rgb8(frame, self._bits)
+
+    def _refuse_gaps(self, start: int, stop: int) -> None:
+        """Numbers may go up by any one step (every second frame kept, say), but by the same all the way."""
+        numbers = np.array([number for number, _ in self._files])
+        if len(numbers) < 3:
+            return
+        steps = np.diff(numbers)
+        usual = int(np.median(steps))
+        inside = numbers[start:stop]
+        if (steps[start : stop - 1] == usual).all():
+            return
+        missing = np.setdiff1d(np.arange(inside[0], inside[-1], usual), inside)
+        named = ", ".join(map(str, missing[:_NAMED_AT_MOST])) + (" …" if len(missing) > _NAMED_AT_MOST else "")
+        raise BadInput(
+            f"{len(missing)} numbered frame{'s are' if len(missing) > 1 else ' is'} missing inside the clip: {named}",
+            "fetch the missing frames, or choose an interval without them",
+            file=self.path,
+        )
+
+
+def numbered_images(folder: Path) -> list[tuple[int, Path]]:
+    """(number, file) of the folder's images, by the last integer of their names; files without one do not count."""
+    if not folder.is_dir():
+        if folder.suffix.lower() in SUFFIXES and folder.is_file():
+            raise one_frame(folder)
+        raise BadInput("no such folder of frames", "correct the path, or fetch the folder", file=folder)
+    images = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
+    if len(images) == 1:
+        raise one_frame(images[0])
+    found: dict[int, Path] = {}
+    for file in sorted(images):
+        if (match := _NUMBER.search(file.stem)) is None:
+            continue
+        if (number := int(match[1])) in found:
+            raise BadInput(
+                f"two files for frame {number}: {found[number].name} and {file.name}",
+                "keep one sequence of frames in a folder",
+                file=folder,
+            )
+        found[number] = file
+    if not found:
+        raise BadInput(
+            f"no numbered images in the folder (of {', '.join(SUFFIXES)})", "name frames like img1.jpg", file=folder
+        )
+    return sorted(found.items())
+
+
+def _decode(file: Path) -> np.ndarray:
+    """Pixels (H, W) or (H, W, 3) BGR, uint8 or uint16; read by numpy, since OpenCV trips over paths on some systems."""
+    try:
+        stored = np.fromfile(file, np.uint8)
+    except OSError as error:
+        raise BadInput(f"the frame cannot be read ({error.strerror})", "restore the file", file=file) from None
+    if not len(stored):
+        raise BadInput("the frame is empty (0 bytes)", "copy it again from its origin", file=file)
+    frame = cv2.imdecode(stored, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)  # without IMREAD_UNCHANGED alpha goes
+    if frame is None:
+        raise BadInput("the frame is no image or broken", "copy it again from its origin", file=file)
+    if frame.dtype not in (np.uint8, np.uint16):
+        raise BadInput(f"the frame holds {frame.dtype} values", "store frames of 8 or 16 bits", file=file)
+    return frame
+
+
+def _depth(frame: np.ndarray) -> int:
+    """Bits in use: 8, 10, 12, 14 or 16."""
+    if frame.dtype == np.uint8:
+        return 8
+    return next(bits for bits in (8, 10, 12, 14, 16) if frame.max() < 2**bits)
+
+
+def _to_rgb8(frame: np.ndarray, bits: int) -> np.ndarray:
+    if frame.dtype == np.uint16:
+        top = 2**bits - 1
+        frame = np.rint(np.minimum(frame, top) * (255.0 / top)).astype(np.uint8)
+    return cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB if frame.ndim == 2 else cv2.COLOR_BGR2RGB)

@@ -1,0 +1,66 @@
+"""Training curves, and the choice of an epoch from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_lib.learning import guard
+
+COLUMNS = ("fold", "seed", "epoch", "split", "loss", "accuracy", "uf1")
+EVERY, LAST = 10, 10  # epochs recorded: the first, every tenth and the last ten, whose statistics papers print
+
+
+def due(epoch: int, epochs: int) -> bool:
+    """Whether this epoch (counted from 1) is recorded."""
+    return epoch == 1 or epoch % EVERY == 0 or epoch > epochs - LAST
+
+
+def figures(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """loss, accuracy and uf1 of (n,) class positions and (n, K) probabilities; NaN of nothing.
+
+    loss is the plain cross-entropy, without class weights, so that splits compare. uf1 is the mean over the classes
+    that occur in these n rows; of a single fold it is a coarse figure, the honest one is pooled over folds.
+    """
+    if not len(truth):
+        return dict.fromkeys(("loss", "accuracy", "uf1"), float("nan"))
+    count = probabilities.shape[1]
+    predicted = probabilities.argmax(1)
+    confusion = np.bincount(truth * count + predicted, minlength=count * count).reshape(count, count)
+    true, hits = confusion.sum(1), np.diag(confusion)
+    f1 = 2 * hits / np.maximum(true + confusion.sum(0), 1)
+    own = probabilities[np.arange(len(truth)), truth].astype(np.float64)
+    return {
+        "loss": float(-np.log(np.maximum(own, 1e-12)).mean()),
+        "accuracy": float(hits.sum() / len(truth)),
+        "uf1": float(f1[true > 0].mean()),
+    }
+
+
+class Curves:
+    """The curves of one fold and seed, as they are made."""
+
+    def __init__(self, fold: str, seed: int) -> None:
+        self.fold, self.seed = fold, seed
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, epoch: int, split: str, truth: np.ndarray, probabilities: np.ndarray) -> None:
+        """Record the figures of one split after one epoch."""
+        where = {"fold": self.fold, "seed": self.seed, "epoch": epoch, "split": split}
+        self._rows.append(where | figures(truth, probabilities))
+
+    def frame(self) -> pd.DataFrame:
+        """The table of the contract: fold, seed, epoch, split, loss, accuracy, uf1."""
+        return pd.DataFrame(self._rows, columns=list(COLUMNS))
+
+
+def best_epoch(curve: pd.DataFrame) -> int:
+    """The epoch with the highest UF1, among equals the one with the lowest loss, then the earliest.
+
+    Refuses a curve with figures of test clips (LeakError).
+    """
+    guard.check_selection(curve["split"])
+    order = curve.sort_values(["uf1", "loss", "epoch"], ascending=[False, True, True], kind="stable")
+    return int(order["epoch"].iloc[0])

@@ -1,0 +1,232 @@
+"""The one guard between training and test: it refuses every known way of mixing them, by name, at every fit.
+
+Ids are checked when a table comes in, sides when folds are made, and the samples themselves when a fold is fitted:
+:class:`Guarded` hands out rows only for the purpose that their side allows, keeps the test rows locked until the fit is
+over, and looks for copies of test clips under other names and for scaling over all clips. What each leak does to
+published figures: docs, 'How to read these numbers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mer_lib.learning.folds import SIDES, TEST, TRAIN, VALIDATION, Fold
+
+if TYPE_CHECKING:
+    from mer_lib.learning.samples import Samples
+
+KINDS = {
+    "subject_in_two_datasets": "one subject id in two data sets",
+    "subject_without_dataset": "a subject id that does not carry its data set, so that ids of two sets may collide",
+    "subject_spelt_two_ways": "two subject ids that differ in capitals or blanks only",
+    "clip_of_another_subject": "a clip filed under a subject other than the one in its id",
+    "clip_with_two_labels": "one clip, or copies of it, with different labels",
+    "clip_on_two_sides": "a clip listed on two sides of a fold",
+    "clip_tested_twice": "a clip tested in two folds of a protocol",
+    "subject_on_both_sides": "a subject trained on and tested in a protocol that keeps subjects apart",
+    "subject_selects_for_itself": "a subject on both sides of the split that chooses the epoch",
+    "test_clip_in_training": "fitting on a test clip",
+    "test_view_in_training": "fitting on another view or copy of a test clip",
+    "validation_clip_in_training": "fitting on a clip that is to choose the epoch",
+    "selection_on_test": "choosing an epoch or a parameter on test clips",
+    "normalisation_outside_training": "scaling fitted on clips outside the training side",
+    "feature_selection_outside_training": "features chosen on clips outside the training side",
+    "normalised_over_all_clips": "features that were scaled over all clips before the folds were made",
+    "copy_under_another_name": "the same features under two clip ids on two sides",
+    "test_opened_before_fit_ended": "test clips asked for while the model could still change",
+}
+# Which sides may be handed out for what; every other row is a leak.
+ALLOWED = {
+    "weights": (TRAIN,),
+    "normalisation": (TRAIN,),
+    "feature_selection": (TRAIN,),
+    "selection": (TRAIN, VALIDATION),
+    "prediction": (TEST,),
+}
+
+
+class LeakError(RuntimeError):
+    """A leak between training and test: ``kind`` is one of KINDS, the message names what and where."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind, self.message = kind, message
+        super().__init__(f"leak refused ({kind}: {KINDS[kind]}): {message}")
+
+    def __reduce__(self):
+        return LeakError, (self.kind, self.message)
+
+
+def check_table(table: pd.DataFrame) -> None:
+    """Refuse ids and labels that make a clean split impossible. Columns: clip, dataset, subject, label; any rows."""
+    people = table[["dataset", "subject"]].drop_duplicates()
+    _refuse(
+        "subject_in_two_datasets", people["subject"][people["subject"].duplicated()],
+        "subject {} stands in two data sets; prefix subject ids with their data set",
+    )  # fmt: skip
+    bare = [s for d, s in people.itertuples(index=False) if not s.startswith(f"{d}/")]
+    _refuse("subject_without_dataset", bare, "subject {} lacks its data set; write dataset/subject")
+    spelt = people["subject"].str.replace(r"\s+", "", regex=True).str.casefold()
+    _refuse(
+        "subject_spelt_two_ways", people["subject"][spelt.duplicated()],
+        "subject {} is also written otherwise; use one spelling",
+    )  # fmt: skip
+    clips = table[["clip", "subject", "label"]].drop_duplicates()
+    astray = [c for c, s in zip(clips["clip"], clips["subject"], strict=True) if not c.startswith(f"{s}/")]
+    _refuse("clip_of_another_subject", astray, "clip {} is filed under another subject; correct its subject")
+    _refuse(
+        "clip_with_two_labels", clips["clip"][clips["clip"].duplicated()],
+        "clip {} has two labels; correct the sheet",
+    )  # fmt: skip
+
+
+def check_folds(folds: Sequence[Fold], table: pd.DataFrame) -> None:
+    """Refuse folds that break what their protocol declares. ``table``: a row (or several) for each of their clips."""
+    check_table(table)
+    owner = table.drop_duplicates("clip").set_index("clip")["subject"]
+    tested: dict[str, str] = {}
+    shared: np.ndarray | None = None
+    for fold in folds:
+        if fold.clips is not shared:
+            shared = fold.clips
+            subject, names = pd.factorize(owner.reindex(shared).to_numpy(object))
+            repeated = not pd.Index(shared).is_unique
+        if repeated:
+            _clips_once(fold)
+        _subjects_apart(fold, subject, names)
+        for clip in fold.test:
+            if clip in tested:
+                raise LeakError("clip_tested_twice", f"clip {clip} is tested in folds {tested[clip]} and {fold.name}")
+            tested[clip] = fold.name
+
+
+def check_selection(splits: Iterable[str]) -> None:
+    """Refuse to choose anything from figures of the test side; ``splits``: where the figures come from."""
+    if "test" in set(splits):
+        raise LeakError("selection_on_test", "figures of test clips were offered to choose an epoch from")
+
+
+class Guarded:
+    """The samples of one fold behind the guard; making one checks ids, sides, copies and scaling.
+
+    ``samples`` are those that exist: clips lost on the way are in the fold but have no rows, and rows of clips that
+    are in no fold are never handed out.
+    """
+
+    def __init__(self, samples: Samples, fold: Fold) -> None:
+        self.fold = fold
+        self._samples = samples
+        self._sealed = False
+        check_folds([fold], samples.table)
+        at = pd.Index(fold.clips).get_indexer(samples.table["clip"])
+        self._side = np.where(at >= 0, fold.side[at], len(SIDES))
+        _refuse_copies(samples, self._side, fold.name)
+        if samples.scaled_over_all:
+            raise LeakError(
+                "normalised_over_all_clips",
+                "every feature has mean 0 and deviation 1 over all clips at once; hand over the raw features, they are "
+                "scaled within the fold",
+            )
+
+    @property
+    def mixed_subjects(self) -> list[str]:
+        """Subjects that are trained on and tested, which only a protocol that says so may have."""
+        subject = self._samples.table["subject"]
+        return sorted(set(subject[self._side == TEST]) & set(subject[self._side < TEST]))
+
+    def rows(self, side: int) -> np.ndarray:
+        """Positions of the samples on a side, views and copies included."""
+        return np.flatnonzero(self._side == side)
+
+    @property
+    def training_table(self) -> pd.DataFrame:
+        """Rows of every sample that is not tested."""
+        return self._samples.table[self._side < TEST]
+
+    def inner(self, fold: Fold) -> Guarded:
+        """The same samples behind a fold whose training side was split; its test side may not have changed."""
+        if not np.array_equal(fold.side == TEST, self.fold.side == TEST):
+            raise LeakError("selection_on_test", f"the inner split of fold {fold.name} moves its test clips")
+        return Guarded(self._samples, fold)
+
+    def take(self, rows: np.ndarray, *purposes: str) -> tuple[np.ndarray, pd.DataFrame]:
+        """Features (n, ...) and table of these rows, if all of them may serve all ``purposes`` (keys of ALLOWED)."""
+        for purpose in purposes:
+            outside = rows[~np.isin(self._side[rows], ALLOWED[purpose])]
+            if len(outside):
+                self._refuse(outside[0], purpose)
+        if "prediction" in purposes and not self._sealed:
+            raise LeakError("test_opened_before_fit_ended", f"fold {self.fold.name}")
+        return self._samples.x[rows], self._samples.table.iloc[rows]
+
+    def seal(self) -> None:
+        """Declare the fit over: from here on test rows are open."""
+        self._sealed = True
+
+    def watch(self, score: Callable[[np.ndarray, pd.DataFrame], None]) -> None:
+        """Let a recorder see the test rows while the fit goes on. For curves only; see ``check_selection``."""
+        rows = self.rows(TEST)
+        score(self._samples.x[rows], self._samples.table.iloc[rows])
+
+    def _refuse(self, row: int, purpose: str) -> None:
+        sample = self._samples.table.iloc[row]
+        side = self._side[row]
+        if purpose == "weights" and side == TEST:
+            kind = "test_view_in_training" if sample["yaw"] != 0 else "test_clip_in_training"
+        elif purpose == "weights" and side == VALIDATION:
+            kind = "validation_clip_in_training"
+        elif purpose == "selection" and side == TEST:
+            kind = "selection_on_test"
+        elif purpose in ("normalisation", "feature_selection"):
+            kind = f"{purpose}_outside_training"
+        else:
+            raise ValueError(f"clip {sample['clip']} is not there for {purpose} in fold {self.fold.name}")
+        where = SIDES[side] if side < len(SIDES) else "no"
+        raise LeakError(
+            kind, f"clip {sample['clip']} at yaw {sample['yaw']:g} is on the {where} side of {self.fold.name}"
+        )
+
+
+def _clips_once(fold: Fold) -> None:
+    listed = pd.DataFrame({"clip": fold.clips, "side": fold.side}).drop_duplicates()
+    _refuse("clip_on_two_sides", listed["clip"][listed["clip"].duplicated()], f"clip {{}} in fold {fold.name}")
+
+
+def _subjects_apart(fold: Fold, subject: np.ndarray, names: np.ndarray) -> None:
+    """``subject`` (N,): position in ``names`` of each clip's subject, -1 for clips that were lost on the way."""
+    if not fold.subject_disjoint:
+        return
+    there = subject >= 0
+    on = np.zeros((len(SIDES), len(names)), bool)
+    on[fold.side[there], subject[there]] = True
+    for kind, one, other in (
+        ("subject_on_both_sides", TEST, TRAIN),
+        ("subject_on_both_sides", TEST, VALIDATION),
+        ("subject_selects_for_itself", VALIDATION, TRAIN),
+    ):
+        both = names[on[one] & on[other]]
+        _refuse(kind, both, f"subject {{}} is on the {SIDES[one]} and the {SIDES[other]} side of fold {fold.name}")
+
+
+def _refuse_copies(samples: Samples, side: np.ndarray, fold: str) -> None:
+    """Exact copies only. Constant features (a clip without motion) are no one's, and are let pass."""
+    test, other = side == TEST, side < TEST
+    seen = samples.fingerprints
+    copied = test & (seen != 0) & np.isin(seen, seen[other])
+    if copied.any():
+        at = np.flatnonzero(copied)[0]
+        twin = np.flatnonzero(other & (seen == seen[at]))[0]
+        clip = samples.table["clip"]
+        raise LeakError(
+            "copy_under_another_name",
+            f"test clip {clip.iloc[at]} of fold {fold} has the very features of training clip {clip.iloc[twin]}; "
+            "remove one of the two from the sheet",
+        )
+
+
+def _refuse(kind: str, found: Iterable[str], message: str) -> None:
+    for name in found:
+        raise LeakError(kind, message.format(name))

@@ -1,0 +1,138 @@
+"""What can be fitted: networks and classifiers behind one interface, their states as plain arrays.
+
+A learner is handed training rows and nothing else, so it cannot reach a test clip; a state is {name: array} and can be
+kept in safetensors and read back without running anything that was stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from mer_lib import registry
+from mer_lib.problems import BadInput
+
+State = dict[str, np.ndarray]
+Predict = Callable[[np.ndarray], np.ndarray]  # features (n, ...) -> probabilities (n, K)
+# Called after a recorded epoch with the epoch, the model as it stands, and the training rows' truth and probabilities.
+Observe = Callable[[int, Predict, np.ndarray, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train, as the block ``train`` of params.yaml says; each value's meaning stands there.
+
+    A classifier that is solved rather than trained reads ``class_weights`` and ``control`` only.
+    """
+
+    optimizer: Literal["adam", "sgd"] = "adam"
+    lr: float = 5e-5
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    batch: int = 256
+    epochs: int = 800
+    class_weights: Literal["none", "balanced"] = "none"
+    selection: Literal["fixed", "inner"] = "fixed"
+    control: Literal["none", "permuted"] = "none"
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("optimizer", ("adam", "sgd")),
+            ("class_weights", ("none", "balanced")),
+            ("selection", ("fixed", "inner")),
+            ("control", ("none", "permuted")),
+        ):
+            if getattr(self, name) not in known:
+                raise BadInput(
+                    f"train.{name}: '{getattr(self, name)}'", registry.suggestion(getattr(self, name), known)
+                )
+        if self.epochs < 1 or self.batch < 1 or not self.lr > 0:
+            raise BadInput("train: epochs, batch and lr must be positive", "correct params.yaml")
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer a number after ``epoch``."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        super().__init__(f"the loss became NaN or infinite at epoch {epoch}")
+
+
+class Learner(Protocol):
+    """A method with its options, bound to a number of classes K.
+
+    ``epochs`` is None where nothing is iterated; ``fits`` names all that is fitted on the training rows (guard.ALLOWED).
+    """
+
+    epochs: int | None
+    fits: tuple[str, ...]
+
+    def fit(self, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int | None, observe: Observe | None) -> State:
+        """Train on features (n, ...) float32 and class positions (n,); the same arguments give the same bytes."""
+        ...
+
+    def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
+        """(n, K) float32 probabilities of features (n, ...)."""
+        ...
+
+
+def make(
+    kind: str, name: str, classes: int, options: Mapping[str, Any] | None, recipe: Recipe, device: str = "cpu"
+) -> Learner:
+    """The learner around a registered model or classifier (``kind``). Raises BadInput for unknown names and options."""
+    entry = registry.get(kind, name)
+    complete = entry.complete(dict(options or {}))
+    if kind == "model":
+        from mer_lib.learning.network import Network  # torch only where a network is trained
+
+        return Network(lambda: entry.load()(classes, **complete), recipe, classes, device)
+    if kind == "classifier":
+        from mer_lib.learning.classify import Classifier
+
+        return Classifier(entry.load()(**complete), recipe, classes)
+    raise BadInput(f"no learner '{kind}'", "model or classifier")
+
+
+def class_weights(y: np.ndarray, classes: int, how: str) -> np.ndarray:
+    """(K,) float64: all 1 for 'none'; for 'balanced' n / (classes present · n_k), and 0 for a class without samples."""
+    count = np.bincount(y, minlength=classes)
+    if how == "none":
+        return np.ones(classes)
+    return np.divide(len(y), (count > 0).sum() * count, out=np.zeros(classes), where=count > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained model: what it is and its arrays. ``meta`` and ``state`` go into a safetensors file and come back."""
+
+    kind: str
+    name: str
+    classes: tuple[str, ...]
+    options: dict[str, Any]
+    state: State
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """What the arrays do not say, as text."""
+        told = {"kind": self.kind, "name": self.name, "classes": list(self.classes), "options": self.options}
+        return {"learner": json.dumps(told, sort_keys=True)}
+
+    @classmethod
+    def from_state(cls, state: State, meta: Mapping[str, str]) -> Fitted:
+        """The model that ``meta`` and ``state`` describe; further keys of ``meta`` are others' business."""
+        told = json.loads(meta["learner"])
+        return cls(told["kind"], told["name"], tuple(told["classes"]), told["options"], state)
+
+    def probabilities(self, x: np.ndarray, device: str = "cpu") -> np.ndarray:
+        """(n, K) float32 probabilities, in the order of ``classes``, of features (n, ...)."""
+        learner = make(self.kind, self.name, len(self.classes), self.options, Recipe(), device)
+        return learner.probabilities(self.state, np.asarray(x, np.float32))
+
+
+def names(predicted: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """(n,) class names of (n, K) probabilities; a tie goes to the class that stands first."""
+    return np.asarray(classes, object)[predicted.argmax(1)]

@@ -1,0 +1,74 @@
+"""STSTNet, the shallow triple stream network, in the shape its paper prints."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from mer_lib.registry import register
+
+STREAMS = (3, 5, 8)
+
+
+@register(
+    "model",
+    inputs="flow28",
+    title="STSTNet",
+    channels=3,
+    side=28,
+    parameters=1651,
+    paper="Liong, Gan, See, Khor, Huang: Shallow triple stream three-dimensional CNN (STSTNet) (2019)",
+    doi="10.1109/FG.2019.8756567",
+    year=2019,
+)
+def ststnet(classes: int, *, dropout: float = 0.5, batch_norm: bool = False) -> nn.Module:
+    """STSTNet on u, v and strain at 28×28: 1,651 parameters for three classes, 1,683 with batch norm.
+
+    ``dropout`` is the share of the 400 features dropped before the last layer (the paper's table shows neither dropout
+    nor batch norm; the authors' code has both). See ``STSTNet`` for axes and layers.
+    """
+    return STSTNet(classes, dropout=dropout, batch_norm=batch_norm)
+
+
+class STSTNet(nn.Module):
+    """(N, 3, 28, 28) float → (N, classes) logits.
+
+    Table I of the paper, its 'three-dimensional' convolutions being 2-D ones over three channels:
+
+    ======  ========================  ==============
+    layer   filter                    output
+    ======  ========================  ==============
+    conv    3×3, padding 1, ReLU      3, 5, 8 × 28×28
+    pool    max 3×3 / 3, padding 1    3, 5, 8 × 10×10
+    joined  average 2×2 / 2           16 × 5×5
+    dense   400                       classes
+    ======  ========================  ==============
+
+    The three streams see the same input through the same layers and are joined along the channels, so they are kept
+    as one convolution of 3 + 5 + 8 filters: the same function and initialisation, a third of the calls.
+    The paper's text speaks of five input channels and a layer of 400 units; its parameter count fits neither.
+    """
+
+    def __init__(self, classes: int, *, dropout: float, batch_norm: bool) -> None:
+        super().__init__()
+        width = sum(STREAMS)
+        self.streams = nn.Sequential(
+            nn.Conv2d(3, width, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.BatchNorm2d(width) if batch_norm else nn.Identity(),
+            nn.MaxPool2d(kernel_size=3, stride=3, padding=1),
+        )
+        self.pool = nn.AvgPool2d(kernel_size=2)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width * 5 * 5, classes)
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 3, 28, 28) → (N, 16, 5, 5): the joined streams."""
+        return self.pool(self.streams(x))
+
+    def forward_head(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, 16, 5, 5) → (N, classes) logits."""
+        return self.head(self.dropout(features.flatten(1)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.forward_head(self.forward_features(x))

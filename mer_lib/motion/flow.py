@@ -1,0 +1,69 @@
+"""Dense optical flow behind one call: every method takes pairs of grey frames and answers in the same axes and units.
+
+``flow[n, y, x] = (u, v)`` says that the point at (x, y) of the first frame lies at (x + u, y + v) of the second: pixels
+of the given frames, u to the right, v down. A method is a function ``(first, second, *, options) -> flow`` under
+``@register("flow", name)`` in this room; ``compute`` checks what goes in, so that methods need not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mer_lib import registry
+from mer_lib.problems import BadInput
+
+# Below this no pyramid is left, answers are arbitrary, and OpenCV's DIS crashes the process.
+MIN_SIDE = 16
+
+
+def compute(first: np.ndarray, second: np.ndarray, *, flow: str, **options) -> np.ndarray:
+    """Flow from each first frame to its second one.
+
+    Parameters
+    ----------
+    first, second : (N, H, W) uint8
+        Grey frames (``gray.to_gray``), at least 16 pixels a side.
+    flow : str
+        A registered method: ``mer_lib.registry.entries("flow")``.
+    **options
+        The method's own; those not given take its defaults.
+
+    Returns
+    -------
+    (N, H, W, 2) float32
+        u (right) and v (down) in pixels. Exactly zero where both frames of a pair are identical, whatever the method:
+        Farnebäck, for one, would answer with a fifth of a pixel at the border.
+
+    Raises
+    ------
+    BadInput
+        Unknown method or option; pairs of different sizes, colour frames, other types than 8 bits, NaN, tiny frames.
+    """
+    entry = registry.get("flow", flow)
+    options = entry.complete(options)
+    _check(first, second)
+    field = np.zeros((*first.shape, 2), np.float32)
+    moving = np.flatnonzero((first != second).any(axis=(1, 2)))
+    if moving.size:
+        field[moving] = entry.load()(first[moving], second[moving], **options)
+    return field
+
+
+def _check(first: np.ndarray, second: np.ndarray) -> None:
+    for frames in (first, second):
+        if frames.ndim == 4 and frames.shape[-1] in (1, 3, 4):
+            raise BadInput(f"colour frames of shape {frames.shape}", "turn them grey first (mer_lib.motion.gray)")
+        if frames.ndim != 3:
+            raise BadInput(f"frames of shape {frames.shape}", "give grey frames (N, H, W)")
+    if first.shape != second.shape:
+        raise BadInput(
+            f"pairs of different sizes, {first.shape} and {second.shape}", "crop both frames of a pair to one size"
+        )
+    for frames in (first, second):
+        if np.issubdtype(frames.dtype, np.floating) and not np.isfinite(frames).all():
+            raise BadInput("NaN or infinite pixels", "repair or drop the frame, then give 8-bit frames")
+        if frames.dtype != np.uint8:
+            raise BadInput(f"frames of type {frames.dtype}", "give 8-bit frames (uint8)")
+    if min(first.shape[1:]) < MIN_SIDE:
+        size = "{2}×{1}".format(*first.shape)
+        raise BadInput(f"frames of {size} pixels", f"optical flow needs at least {MIN_SIDE} pixels a side")

@@ -1,0 +1,33 @@
+"""Which two frames flow is measured between, and what is stored of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mer_lib.motion.flow import compute
+from mer_lib.motion.gray import to_gray
+from mer_lib.motion.strain import strain
+from mer_lib.problems import BadInput
+
+BATCH = 32  # pairs at once: what bounds the memory of a long clip
+
+
+def motion_of(frames: np.ndarray, apex: int | None, *, flow: str, **options) -> dict[str, np.ndarray]:
+    """Flow and strain of a clip: from its first frame to the apex, or of every frame from the one before.
+
+    frames: (T, H, W, 3) uint8 RGB, registered, the first one the onset. apex: position among them; None asks for all
+    T − 1 pairs of neighbours. Returns flow (N, H, W, 2) float32 px, strain (N, H, W) float32, pair (N, 2) positions.
+    Raises BadInput where the apex is the onset or outside.
+    """
+    if apex is None:
+        pairs = np.stack([np.arange(len(frames) - 1), np.arange(1, len(frames))], axis=1)
+    elif 0 < apex < len(frames):
+        pairs = np.array([[0, apex]])
+    else:
+        raise BadInput(f"the apex is frame {apex} of {len(frames)} from the onset", "it must come after the onset")
+    fields = [
+        compute(to_gray(frames[batch[:, 0]]), to_gray(frames[batch[:, 1]]), flow=flow, **options)
+        for batch in np.array_split(pairs, -(-len(pairs) // BATCH))
+    ]
+    field = np.concatenate(fields)
+    return {"flow": field, "strain": strain(field), "pair": pairs}

@@ -1,0 +1,281 @@
+"""params.yaml as typed, strict settings: an unknown key or a wrong type is an error that says where and what instead.
+
+The meaning, unit and source of each value stand beside it in params.yaml; here stand its type and its bounds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mer_lib import registry
+from mer_lib.clips import OFFICIAL_CLASSES
+from mer_lib.problems import BadInput
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+ClassNames = Annotated[tuple[Name, ...], Field(min_length=2)]
+
+
+class Block(BaseModel):
+    """A block of params.yaml: no unknown keys, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shards(Block):
+    size: Count
+
+
+class Synthetic(Block):
+    subjects: Annotated[int, Field(ge=2, le=10_000)]
+    clips: Count
+    seed: int
+    fps: Positive
+    size: Annotated[int, Field(ge=64, le=2048)]
+    strength: tuple[Positive, Positive]
+
+
+class Ingest(Block):
+    max_frames: Annotated[int, Field(ge=2)]
+
+
+class Faces(Block):
+    size: Annotated[int, Field(ge=28, le=1024)]
+    margin: Annotated[float, Field(ge=0, le=2)]
+    every: Count
+    min_probability: Share
+
+
+class Registration(Block):
+    features: Annotated[int, Field(ge=8)]
+    ransac_px: Positive
+
+
+class Motion(Block):
+    onset_apex: Name
+    frames: Name
+    flows: dict[str, dict[str, Any]]
+
+
+class Classifier(Block):
+    name: Name
+    options: dict[str, Any]
+
+
+class Train(Block):
+    optimizer: Literal["adam", "sgd"]
+    lr: Positive
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    batch: Count
+    epochs: Count
+    class_weights: Literal["none", "balanced"]
+    selection: Literal["fixed", "inner"]
+    control: Literal["none", "permuted"]
+
+
+class Evaluation(Block):
+    resamples: Annotated[int, Field(ge=100)]
+    confidence: Share
+
+
+class Report(Block):
+    examples: Annotated[int, Field(ge=0)]
+
+
+class Problems(Block):
+    strict: bool
+
+
+class Corpus(Block):
+    """One corpus: its name (the dataset in ids and paths), the adapter that reads it and that adapter's options."""
+
+    name: Name
+    adapter: Name
+    classes: ClassNames
+    options: dict[str, Any] = {}
+
+
+class Experiment(Block):
+    """One experiment, everything resolved: which method, under which protocol, trained how."""
+
+    name: Name
+    method: Name
+    descriptor: Name
+    protocol: Name
+    learner: Literal["model", "classifier"]
+    learner_name: Name
+    options: dict[str, Any] = {}
+    train: Train
+    seeds: tuple[int, ...]
+
+
+class Settings(Block):
+    """All of params.yaml."""
+
+    corpora: list[str | dict[str, Any]]
+    classes: ClassNames
+    protocols: Annotated[list[Name], Field(min_length=1)]
+    experiments: dict[str, str | dict[str, Any]]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    folds_per_job: Count
+    shards: Shards
+    synthetic: Synthetic
+    ingest: Ingest
+    faces: Faces
+    registration: Registration
+    motion: Motion
+    descriptors: dict[str, dict[str, Any]]
+    models: dict[str, dict[str, Any]]
+    classifier: Classifier
+    train: Train
+    evaluation: Evaluation
+    report: Report
+    problems: Problems
+
+    @field_validator("corpora", "protocols", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        """On the command line a single name is a list of one: --config corpora=casme2."""
+        return value if isinstance(value, list) else [value]
+
+    @model_validator(mode="after")
+    def _strength_is_a_range(self) -> Settings:
+        if self.synthetic.strength[0] > self.synthetic.strength[1]:
+            raise ValueError("synthetic.strength: the smaller number comes first")
+        return self
+
+    def corpus(self, name: str) -> Corpus:
+        """The corpus of that name among those chosen."""
+        return next(c for c in self.all_corpora() if c.name == name)
+
+    def all_corpora(self) -> list[Corpus]:
+        """The corpora chosen, adapters and their options checked."""
+        found = [self._corpus(given) for given in self.corpora]
+        if doubled := {c.name for c in found if [x.name for x in found].count(c.name) > 1}:
+            raise BadInput(f"corpora: the name '{doubled.pop()}' stands twice", "give each corpus its own name")
+        return found
+
+    def _corpus(self, given: str | dict[str, Any]) -> Corpus:
+        given = {"name": given, "adapter": given} if isinstance(given, str) else dict(given)
+        name, adapter = given.pop("name", None), given.pop("adapter", None)
+        if not name:
+            raise BadInput(f"corpora: {given} has no name", "write {name: mine, adapter: folder}")
+        if adapter == name and name not in registry.entries("corpus"):
+            raise BadInput(
+                f"corpora: no adapter '{name}' ({registry.suggestion(name, registry.entries('corpus'))})",
+                f"for a folder with a clips.csv write --config 'corpora=[{{name: {name}, adapter: folder}}]'",
+            )
+        entry = registry.get("corpus", adapter or name)
+        classes = given.pop("classes", self.classes)
+        if entry.meta.get("synthetic"):
+            block = _typed(Synthetic, {**self.synthetic.model_dump(), **given}, f"corpora.{name}")
+            options = block.model_dump(mode="json")
+        else:
+            options = entry.complete(given)
+        return _typed(Corpus, {"name": name, "adapter": entry.name, "classes": classes, "options": options}, "corpora")
+
+    def all_experiments(self) -> dict[str, Experiment]:
+        """The experiments chosen by name, defaults filled in."""
+        return {name: self._experiment(name, given) for name, given in self.experiments.items()}
+
+    def _experiment(self, name: str, given: str | dict[str, Any]) -> Experiment:
+        given = {"method": given} if isinstance(given, str) else dict(given)
+        method = given.pop("method", name)
+        known = {**registry.entries("model"), **registry.entries("descriptor")}
+        if method not in known:
+            raise BadInput(f"experiments.{name}: no method '{method}'", registry.suggestion(method, known))
+        entry = known[method]
+        if entry.kind == "model":
+            learner, learner_name, options = "model", method, self.models.get(method, {})
+        else:
+            learner, learner_name, options = "classifier", self.classifier.name, self.classifier.options
+        options = registry.get(learner, learner_name).complete({**options, **given.pop("options", {})})
+        train = _typed(Train, {**self.train.model_dump(), **given.pop("train", {})}, f"experiments.{name}.train")
+        protocol = registry.get("protocol", given.pop("protocol", self.protocols[0])).name
+        seeds = tuple(given.pop("seeds", self.seeds if learner == "model" or train.control != "none" else (0,)))
+        if given:
+            known_keys = ("method", "protocol", "options", "train", "seeds")
+            raise BadInput(
+                f"experiments.{name}: unknown key '{next(iter(given))}'",
+                registry.suggestion(next(iter(given)), known_keys),
+            )
+        return Experiment(
+            name=name, method=method, descriptor=entry.meta.get("inputs", method), protocol=protocol, learner=learner,
+            learner_name=learner_name, options=options, train=train, seeds=seeds,
+        )  # fmt: skip
+
+    def options(self, kind: Literal["flow", "descriptor"], name: str) -> dict[str, Any]:
+        """All options of a flow or a descriptor: params.yaml's over its defaults."""
+        given = self.motion.flows if kind == "flow" else self.descriptors
+        return registry.get(kind, name).complete(given.get(name))
+
+
+def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
+    """Settings from a file, with the command line's values over it.
+
+    ``experiments`` and ``corpora`` given as a name or a list of names pick from the file's definitions (or name methods
+    and adapters). Raises BadInput.
+    """
+    try:
+        given = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise BadInput(f"cannot be read: {' '.join(str(error).split())}", "correct it", file=path) from None
+    merged = _merge(given, overrides or {})
+    chosen = merged.get("experiments")
+    if isinstance(chosen, str | list):
+        names = [chosen] if isinstance(chosen, str) else chosen
+        merged["experiments"] = {n: (given.get("experiments") or {}).get(n, n) for n in names}
+    if "corpora" in (overrides or {}):
+        defined = {c["name"]: c for c in given.get("corpora") or [] if isinstance(c, dict) and "name" in c}
+        names = merged["corpora"] if isinstance(merged["corpora"], list) else [merged["corpora"]]
+        merged["corpora"] = [defined.get(n, n) if isinstance(n, str) else n for n in names]
+    settings = _typed(Settings, merged, str(path))
+    settings.all_corpora()
+    settings.all_experiments()
+    for kind, named in (
+        ("flow", settings.motion.flows),
+        ("descriptor", settings.descriptors),
+        ("model", settings.models),
+    ):
+        for name, options in named.items():
+            registry.get(kind, name).complete(options)
+    for name in (settings.motion.onset_apex, settings.motion.frames):
+        registry.get("flow", name)
+    return settings
+
+
+def class_names(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Class names in the order of tables: the official ones first and in their order, then the others as given."""
+    official = [name for name in OFFICIAL_CLASSES if name in classes]
+    return (*official, *(name for name in classes if name not in official))
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        deep = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if deep else value
+    return merged
+
+
+def _typed(model: type[BaseModel], values: dict[str, Any], where: str) -> Any:
+    """``model(**values)``, its first complaint turned into one line with the nearest key."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            block: Any = model
+            for part in first["loc"][:-1]:
+                block = block.model_fields[part].annotation
+            hint = registry.suggestion(str(first["loc"][-1]), block.model_fields)
+            raise BadInput(f"unknown key '{at}'", hint, file=where) from None
+        raise BadInput(f"'{at}': {first['msg']} (got {first.get('input')!r})", "correct it", file=where) from None

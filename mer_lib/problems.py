@@ -1,0 +1,101 @@
+"""What went wrong with a clip, said once and carried to the end.
+
+A clip that cannot be used raises :class:`BadInput`; something worth telling that loses nothing is a :func:`note`.
+Whoever works through many clips collects both (see ``store.write_shard``), goes on with the others, and the run's
+summary, ``problems.csv`` and the report show them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("stage", "clip", "file", "severity", "what", "remedy")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One line for the user. ``severity`` is 'skipped' (the clip is lost from here on) or 'warning' (it goes on)."""
+
+    what: str
+    remedy: str
+    clip: str = ""
+    file: str = ""
+    severity: str = "warning"
+    stage: str = ""
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.clip and f"clip {self.clip}", self.file) if part)
+        return " ".join(f"{where}{': ' if where else ''}{self.what}; {self.remedy}".split())
+
+    def row(self) -> dict[str, str]:
+        """The problem as a row of problems.csv."""
+        return {name: asdict(self)[name] for name in COLUMNS}
+
+
+class BadInput(ValueError):
+    """An input that cannot be used: what is wrong and what to do about it, in one line."""
+
+    def __init__(self, what: str, remedy: str, *, file: str | Path = "", clip: str = "") -> None:
+        self.problem = Problem(what, remedy, clip=clip, file=str(file), severity="skipped")
+        super().__init__(str(self.problem))
+
+    def __reduce__(self):
+        return _rebuild, (self.problem,)
+
+    def of_clip(self, clip: str, stage: str) -> Problem:
+        """The problem with the clip and the stage filled in where the place that raised it did not know them."""
+        return replace(self.problem, clip=self.problem.clip or clip, stage=stage)
+
+
+def _rebuild(problem: Problem) -> BadInput:
+    return BadInput(problem.what, problem.remedy, file=problem.file, clip=problem.clip)
+
+
+_found: ContextVar[list[Problem] | None] = ContextVar("found", default=None)
+
+
+def note(what: str, remedy: str, *, file: str | Path = "", clip: str = "") -> None:
+    """Say something that loses nothing: logged, and kept by the collector in force, if there is one."""
+    _record(Problem(what, remedy, clip=clip, file=str(file)))
+
+
+def refuse(what: str, remedy: str, *, file: str | Path = "", clip: str = "") -> None:
+    """Drop one clip of many before there is anything to raise from: a row of a sheet, say."""
+    _record(Problem(what, remedy, clip=clip, file=str(file), severity="skipped"))
+
+
+def _record(problem: Problem) -> None:
+    log.warning("%s", problem)
+    if (found := _found.get()) is not None:
+        found.append(problem)
+
+
+@contextmanager
+def collect() -> Iterator[list[Problem]]:
+    """Gather the notes made inside the block."""
+    found: list[Problem] = []
+    token = _found.set(found)
+    try:
+        yield found
+    finally:
+        _found.reset(token)
+
+
+def summarise(found: pd.DataFrame, *, clips: int, page: str) -> str:
+    """The run's last word: how many clips there were, which were lost and why, where the report is."""
+    lost = found[found["severity"] == "skipped"]
+    notes = len(found) - len(lost)
+    lines = [f"{clips} clips in the table, {lost['clip'].nunique()} lost, {notes} notes; report: {page}"]
+    lines += [f"  lost at {p.stage}: {Problem(p.what, p.remedy, p.clip, p.file)}" for p in lost.itertuples()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,129 @@
+"""The one registry: data sets, flows, descriptors, networks, protocols, classifiers and report sections by name.
+
+``@register(kind, name, **meta)`` marks a function in the room of its kind. The registry finds it by reading the syntax
+tree of that room's files, so planning a run or listing what exists imports neither torch nor OpenCV; a function is
+imported when it is used. The price: the decorator's arguments and the options' defaults are literals.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mer_lib.problems import BadInput
+
+ROOMS = {
+    "corpus": "corpora",
+    "flow": "motion",
+    "descriptor": "descriptors",
+    "model": "models",
+    "protocol": "learning",
+    "classifier": "learning",
+    "section": "report",
+}
+_LIBRARY = Path(__file__).parent
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class RegistryError(RuntimeError):
+    """A name registered twice, or a registration that the syntax tree cannot tell."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered function: where it lives, what it declares (``meta``) and its options with their defaults."""
+
+    kind: str
+    name: str
+    module: str
+    function: str
+    doc: str
+    meta: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function."""
+        return getattr(importlib.import_module(self.module), self.function)
+
+    def complete(self, given: dict[str, Any] | None) -> dict[str, Any]:
+        """All options: ``given`` over the defaults. Raises BadInput for a name that is no option of this entry."""
+        for key in given or {}:
+            if key not in self.options:
+                raise BadInput(
+                    f"{self.kind} '{self.name}' has no option '{key}'",
+                    f"its options: {', '.join(self.options) or 'none'}",
+                )
+        return {**self.options, **(given or {})}
+
+
+def register(kind: str, name: str | None = None, **meta: Any) -> Callable[[F], F]:
+    """Mark a function as ``kind`` under ``name`` (default: the function's own), with literal facts about it."""
+    if kind not in ROOMS:
+        raise RegistryError(f"no kind '{kind}': {', '.join(ROOMS)}")
+    return lambda function: function
+
+
+def get(kind: str, name: str) -> Entry:
+    """The entry, or BadInput with the nearest names."""
+    known = entries(kind)
+    if name not in known:
+        raise BadInput(f"no {kind} '{name}'", suggestion(name, known))
+    return known[name]
+
+
+def suggestion(name: str, known) -> str:
+    """'did you mean …?' where a known name is near, else the whole list."""
+    near = difflib.get_close_matches(name, [str(k) for k in known], n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
+
+
+@cache
+def entries(kind: str) -> dict[str, Entry]:
+    """All entries of a kind by name, in the order of files and lines. Raises RegistryError on a name clash."""
+    return scan(kind, _LIBRARY / ROOMS[kind], f"mer_lib.{ROOMS[kind]}")
+
+
+def scan(kind: str, room: Path, package: str) -> dict[str, Entry]:
+    """Read the registrations of ``kind`` in the files of ``room`` without importing them."""
+    found: dict[str, Entry] = {}
+    for path in sorted(room.rglob("*.py")):
+        module = ".".join([package, *path.relative_to(room).with_suffix("").parts])
+        for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            for entry in _registrations(node, module, path):
+                if entry.kind != kind:
+                    continue
+                if entry.name in found:
+                    first = found[entry.name].module
+                    raise RegistryError(f"{path}:{node.lineno}: {kind} '{entry.name}' is registered in {first} already")
+                found[entry.name] = entry
+    return found
+
+
+def _registrations(node: ast.FunctionDef, module: str, path: Path) -> list[Entry]:
+    found = []
+    for call in node.decorator_list:
+        if not (isinstance(call, ast.Call) and getattr(call.func, "id", None) == "register"):
+            continue
+        try:
+            kind, *names = [ast.literal_eval(a) for a in call.args]
+            meta = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg}
+            name = names[0] if names else meta.pop("name", node.name)
+            options = {
+                arg.arg: ast.literal_eval(default)
+                for arg, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                if default is not None
+            }
+        except ValueError:
+            where = f"{path}:{node.lineno}: {node.name}"
+            raise RegistryError(f"{where}: arguments of @register and defaults of options must be literals") from None
+        doc = (ast.get_docstring(node) or "").split("\n")[0]
+        found.append(Entry(kind, name, module, node.name, doc, meta, options))
+    return found

@@ -1,0 +1,135 @@
+"""Charts as inline SVG whose colours are the page's own, so that one drawing reads in light, in dark and on paper.
+
+They are drawn with stand-in colours that the SVG text then trades for the style sheet's variables.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, MUTED, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
+SERIES = ("#0a0001", "#0a0002", "#0a0003", "#0a0004", "#0a0005", "#0a0006")
+_VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", **{c: f"s{i + 1}" for i, c in enumerate(SERIES)}}
+_WIDTH = 4.6  # inches of 72 px: narrow enough for a telephone, wide enough for two beside each other on a desk
+_LOOK = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "report",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "grid.color": LINE,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+}
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One row of a dot plot: a value with its interval, and the values of single seeds."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    seeds: Sequence[float] = ()
+    ranked: bool = True
+
+
+def dots(name: str, title: str, rows: Sequence[Dot], chance: float, alt: str) -> Markup:
+    """Values between 0 and 1 with their intervals, one row each, the label above its row; a dashed line at chance."""
+    with matplotlib.rc_context(_LOOK):
+        figure, axes = _rows(title, len(rows))
+        axes.axvline(chance, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.text(chance, -0.72, "chance", color=MUTED, fontsize=9, ha="center", va="bottom")
+        for y, row in enumerate(rows):
+            axes.text(0, y - 0.28, row.label, fontweight="bold", va="center")
+            axes.text(1, y - 0.28, f"{row.value:.3f}", va="center", ha="right")
+            axes.plot([row.low, row.high], [y + 0.14, y + 0.14], color=SERIES[0], linewidth=3, solid_capstyle="round")
+            axes.plot(row.seeds, np.full(len(row.seeds), y + 0.14), "|", color=INK, markersize=11, markeredgewidth=1)
+            fill = SERIES[0] if row.ranked else PAPER
+            axes.plot(row.value, y + 0.14, "o", color=SERIES[0], markerfacecolor=fill, markersize=9, markeredgewidth=2)
+        return _svg(figure, name, alt)
+
+
+def strips(name: str, title: str, rows: Mapping[str, tuple[np.ndarray, np.ndarray]], alt: str) -> Markup:
+    """Shares between 0 and 1 of many subjects (values, sizes), one row a label; larger dots are subjects of more clips."""
+    with matplotlib.rc_context(_LOOK):
+        figure, axes = _rows(title, len(rows))
+        for y, (label, (values, sizes)) in enumerate(rows.items()):
+            axes.text(0, y - 0.38, label, fontweight="bold", va="center")
+            axes.text(1, y - 0.38, f"median {np.median(values):.2f}", va="center", ha="right", color=MUTED)
+            area = 90 * np.sqrt(sizes / max(sizes.max(), 1))
+            axes.scatter(values, y + 0.14 + _spread(values), s=area, color=SERIES[0], alpha=0.55, linewidths=0)
+            axes.plot([np.median(values)] * 2, [y - 0.12, y + 0.4], color=INK, linewidth=2)
+        return _svg(figure, name, alt)
+
+
+def lines(name: str, title: str, label: str, curves: Mapping[str, tuple[np.ndarray, ...]], alt: str) -> Markup:
+    """Curves over epochs: per split (epoch, mean, low, high), the band from low to high shaded."""
+    with matplotlib.rc_context(_LOOK):
+        figure = Figure(figsize=(_WIDTH, 2.5), layout="constrained")
+        axes = figure.add_subplot(title=title, xlabel="epoch", ylabel=label)
+        for colour, (split, (epoch, mean, low, high)) in zip(SERIES, curves.items(), strict=False):
+            axes.fill_between(epoch, low, high, color=colour, alpha=0.18, linewidth=0)
+            axes.plot(epoch, mean, color=colour, linewidth=2, label=split)
+        axes.legend(loc="best")
+        return _svg(figure, name, alt)
+
+
+def _rows(title: str, count: int) -> tuple[Figure, Axes]:
+    """Axes from 0 to 1 with ``count`` rows, the first on top."""
+    figure = Figure(figsize=(_WIDTH, 0.85 + 0.62 * count), layout="constrained")
+    axes = figure.add_subplot(title=title, xlim=(-0.02, 1.02), ylim=(count - 0.45, -0.75), yticks=[])
+    axes.set_xticks(np.linspace(0, 1, 6))
+    return figure, axes
+
+
+def _spread(values: np.ndarray) -> np.ndarray:
+    """Vertical offsets (N,) that keep equal values apart: the i-th of a group goes i steps out, sides alternating."""
+    _, group = np.unique(np.round(values, 2), return_inverse=True)
+    rank = np.array([np.sum(group[:i] == g) for i, g in enumerate(group)])
+    steps = (rank + 1) // 2 * np.where(rank % 2, 1, -1)
+    return 0.24 * steps / max(1, np.abs(steps).max())
+
+
+def _svg(figure: Figure, name: str, alt: str) -> Markup:
+    """The figure as an SVG element: no metadata, the page's colours and font, ids of its own, a text for who cannot see."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"(font(?:-family)?: [^;\"]*?)'[^;\"]*", r"\1var(--sans)", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var(--{variable})")
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(url\(|href=")#', rf"\1#{name}-", text).replace("xlink:href", "href")
+    width, height = (float(v) for v in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups())
+    head = (
+        f'<svg class="chart" role="img" aria-label="{escape(alt)}" viewBox="0 0 {width:g} {height:g}" '
+        f'style="max-width: {width * 1.25:g}px">'
+    )
+    return Markup(re.sub(r"<svg[^>]*>", lambda _: head, text, count=1))

@@ -1,0 +1,43 @@
+"""What each stage cost."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from mer_lib.registry import register
+from mer_lib.report import ui
+from mer_lib.report.data import ReportData
+
+
+@register("section", "costs", order=80, title="Costs")
+def section(data: ReportData) -> Markup | None:
+    """Jobs, time, share of the total and largest memory of each stage."""
+    if data.costs.empty:
+        return None
+    total = data.costs["seconds"].sum()
+    stages = data.costs.groupby("stage", sort=False).agg({"jobs": "sum", "seconds": "sum", "peak_mb": "max"})
+    rows = [_row(stage, cost, total) for stage, cost in stages.iterrows()]
+    rows.append(["all", ui.count(stages["jobs"].sum()), ui.duration(total), "", _memory(stages["peak_mb"].max())])
+    columns = ["stage", "jobs", "time", "share", "largest job"]
+    blocks = [
+        ui.table("Time is summed over jobs; jobs run beside each other", columns, rows, synthetic=data.synthetic),
+    ]
+    by_experiment = data.costs[data.costs["experiment"].fillna("").ne("")]
+    if len(by_experiment):
+        rows = [
+            _row(f"{cost['stage']}: {cost['experiment']}", cost, total) for _, cost in by_experiment.iterrows()
+        ]
+        blocks.append(ui.details("By experiment", ui.table("Of these, by experiment", columns, rows, synthetic=data.synthetic)))
+    return Markup("\n").join(blocks)
+
+
+def _row(name: str, cost, total: float) -> list[str | ui.Cell]:
+    share = cost["seconds"] / total if total else 0.0
+    return [
+        str(name), ui.count(cost["jobs"]), ui.duration(cost["seconds"]), ui.Cell(f"{share:.0%}", tint=share),
+        _memory(cost["peak_mb"]),
+    ]  # fmt: skip
+
+
+def _memory(peak: float) -> str:
+    return f"{ui.count(peak)} MB" if peak == peak else ui.MISSING

@@ -1,0 +1,123 @@
+"""The few building blocks of the page: tables, figures, numbers. All text is escaped by the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell: its text, a smaller line under it, and how strongly it is tinted (0 to 1)."""
+
+    text: str
+    sub: str = ""
+    tint: float | None = None
+
+
+def render(template: str, **values: Any) -> Markup:
+    """A template of ``templates/`` filled in; every value that is no Markup is escaped."""
+    return Markup(_ENVIRONMENT.get_template(template).render(**values))
+
+
+def style() -> Markup:
+    """The page's style sheet."""
+    return Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))
+
+
+def table(
+    caption: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Markup | Cell]] | Mapping[str, Iterable[Sequence]],
+    *,
+    synthetic: bool,
+    text: Sequence[str] = (),
+    top: str = "",
+) -> Markup:
+    """A table whose rows are headed by their first cell.
+
+    ``rows`` may be a mapping of headings to rows; columns named in ``text`` are set as text, the others as numbers;
+    ``top`` is a heading over all columns but the first. ``synthetic`` marks the caption.
+    """
+    bodies = rows if isinstance(rows, Mapping) else {"": rows}
+    groups = {
+        heading: [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in body] for heading, body in bodies.items()
+    }
+    return render(
+        "table.html.j2", caption=caption, columns=columns, groups=groups, synthetic=synthetic, text=text, top=top
+    )
+
+
+def figure(content: Markup, caption: str | Markup, *, synthetic: bool = False) -> Markup:
+    """A picture with its caption."""
+    return render("figure.html.j2", content=content, caption=caption, synthetic=synthetic)
+
+
+def grid(items: Iterable[Markup], kind: str = "panels") -> Markup:
+    """Blocks side by side as far as the page is wide."""
+    return Markup('<div class="{}">{}</div>').format(kind, Markup("\n").join(items))
+
+
+def paragraph(text: str | Markup, kind: str = "") -> Markup:
+    """A paragraph."""
+    return Markup('<p class="{}">{}</p>').format(kind, text) if kind else Markup("<p>{}</p>").format(text)
+
+
+def heading(text: str) -> Markup:
+    """A heading inside a section."""
+    return Markup("<h3>{}</h3>").format(text)
+
+
+def details(summary: str, content: Markup) -> Markup:
+    """Content that opens on demand, and stands open on paper."""
+    return Markup("<details><summary>{}</summary>{}</details>").format(summary, content)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A figure with fixed digits, a dash where it is unknown."""
+    return MISSING if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def count(value: Any) -> str:
+    """A whole number with thin spaces between thousands."""
+    return MISSING if pd.isna(value) else f"{int(value):,}".replace(",", "\u202f")
+
+
+def span(low: Any, high: Any) -> str:
+    """An interval, '' where there is none."""
+    return "" if pd.isna(low) or pd.isna(high) else f"{low:.2f} to {high:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a reader would choose."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours = seconds / 60, seconds / 3600
+    return f"{minutes:.1f} min" if minutes < 60 else f"{hours:.1f} h"
+
+
+def listing(words: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    words = [str(word) for word in words]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def plural(value: int, one: str, many: str = "") -> str:
+    """'1 clip', '2 clips'."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"

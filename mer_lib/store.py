@@ -1,0 +1,179 @@
+"""The array store: one HDF5 file a shard, written whole or not at all; the only file that knows HDF5.
+
+A store holds, for each clip that survived a stage, named arrays whose first axis is the clip's own (frames, pairs, or
+one row). Clips lie one behind the other in one dataset a name, so a row of any clip is one chunk away and a whole
+column is one read. The header says what made it: corpus, stage, parameters, code and the digests of its inputs; the
+recipe is their digest as planned before anything ran, and a reader that expects another recipe refuses the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mer_lib import finished
+from mer_lib.problems import BadInput, Problem, collect
+from mer_lib.whole import replacing
+
+log = logging.getLogger(__name__)
+FORMAT = 1
+_CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Header:
+    """What made a store. ``recipe`` digests stage, parameters, code and the recipes above; ``inputs`` name contents."""
+
+    stage: str
+    corpus: str
+    shard: str
+    recipe: str
+    params: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def key(self) -> str:
+        """The name of this very content: same key, same bytes."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
+
+
+def write_shard(
+    path: str | Path, header: Header, rows: Iterable[Any], make: Callable[[Any], dict[str, np.ndarray]]
+) -> list[Problem]:
+    """Work through ``rows`` (named tuples of the clip table) and store what ``make`` returns for each.
+
+    ``make(row)`` gives {name: array (n, ...)}, the same names, dtypes and trailing shapes for every clip of a store.
+    A clip whose ``make`` raises BadInput is left out and kept as a problem in the file; the others go on. Returns the
+    problems. Memory is that of one clip. The file appears under its name only when it is whole.
+    """
+    path = Path(path)
+    with finished.once(header.key(), path) as missing:
+        if missing:
+            with replacing(path) as part, h5py.File(part, "w", locking="best-effort") as file:
+                _fill(file, header, list(rows), make)
+    with Store(path) as store:
+        return store.problems
+
+
+def _fill(file: h5py.File, header: Header, rows: list[Any], make: Callable[[Any], dict[str, np.ndarray]]) -> None:
+    content, kept, lengths, problems = hashlib.sha256(), [], {}, []
+    started = time.monotonic()
+    for at, row in enumerate(rows, 1):
+        with collect() as notes:
+            try:
+                arrays = make(row)
+            except BadInput as error:
+                problems.append(error.of_clip(row.clip, header.stage))
+                log.error("%s", problems[-1])
+                arrays = None
+        problems.extend(_located(note, row.clip, header.stage) for note in notes)
+        if arrays is None:
+            continue
+        for name, array in sorted(arrays.items()):
+            _append(file, name, np.ascontiguousarray(array))
+            lengths.setdefault(name, [0]).append(lengths.get(name, [0])[-1] + len(array))
+            content.update(f"{row.clip}|{name}|{array.dtype.str}|{array.shape}|".encode())
+            content.update(np.ascontiguousarray(array).data)
+        kept.append(row.clip)
+        log.info("%s: clip %d of %d, %.1f s", row.clip, at, len(rows), time.monotonic() - started)
+    for name, offsets in lengths.items():
+        file.create_dataset(f"offsets/{name}", data=np.asarray(offsets, np.int64))
+    file.create_dataset("clips", data=np.asarray(kept, dtype=object), dtype=h5py.string_dtype())
+    file.attrs["format"] = FORMAT
+    file.attrs["header"] = json.dumps(asdict(header), sort_keys=True)
+    file.attrs["problems"] = json.dumps([p.row() for p in problems])
+    file.attrs["digest"] = content.hexdigest()
+
+
+def _located(note: Problem, clip: str, stage: str) -> Problem:
+    return Problem(note.what, note.remedy, note.clip or clip, note.file, note.severity, stage)
+
+
+def _append(file: h5py.File, name: str, array: np.ndarray) -> None:
+    """Put the rows of one clip behind those already there; chunks of whole rows, each with its checksum."""
+    where = f"data/{name}"
+    if where not in file:
+        row_bytes = max(1, array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64)))
+        chunk = (max(1, _CHUNK_BYTES // row_bytes), *array.shape[1:])
+        file.create_dataset(
+            where, shape=(0, *array.shape[1:]), maxshape=(None, *array.shape[1:]), dtype=array.dtype, chunks=chunk,
+            compression="lzf", shuffle=True, fletcher32=True,
+        )  # fmt: skip
+    data = file[where]
+    if data.shape[1:] != array.shape[1:] or data.dtype != array.dtype:
+        raise ValueError(f"{name}: {array.dtype}{array.shape[1:]} does not fit {data.dtype}{data.shape[1:]}")
+    data.resize(len(data) + len(array), axis=0)
+    if len(array):
+        data[len(data) - len(array) :] = array
+
+
+class Store:
+    """A store opened for reading. Open it where it is read, never before a fork.
+
+    ``recipe``: what the reader expects to have made it; another one is refused (BadInput), as is a broken file.
+    """
+
+    def __init__(self, path: str | Path, recipe: str | None = None) -> None:
+        self.path = Path(path)
+        try:
+            self._file = h5py.File(self.path, "r", locking="best-effort")
+            attrs = dict(self._file.attrs)
+            self.header = Header(**json.loads(attrs["header"]))
+            self.digest: str = attrs["digest"]
+            self.problems = [Problem(**row) for row in json.loads(attrs["problems"])]
+            self.clips: list[str] = [c.decode() for c in self._file["clips"][:]]
+        except (OSError, KeyError, ValueError) as error:
+            raise BadInput(f"no whole store ({error})", "delete it and run again", file=self.path) from None
+        if recipe is not None and self.header.recipe != recipe:
+            self.close()
+            raise BadInput(
+                f"was made by other parameters or code (recipe {self.header.recipe}, expected {recipe})",
+                "run snakemake again, which remakes it",
+                file=self.path,
+            )
+        self._at = {clip: i for i, clip in enumerate(self.clips)}
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __contains__(self, clip: str) -> bool:
+        return clip in self._at
+
+    def close(self) -> None:
+        """Close the file; arrays that were read stay valid."""
+        self._file.close()
+
+    def names(self) -> list[str]:
+        """The names of the arrays; none in a store that lost every clip."""
+        return sorted(self._file["data"]) if "data" in self._file else []
+
+    def read(self, clip: str, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Rows ``start`` to ``stop`` of a clip's array (all by default)."""
+        if clip not in self._at:
+            raise BadInput("is not in the store", "see problems.csv for why it was lost", file=self.path, clip=clip)
+        begin, end = self._file[f"offsets/{name}"][self._at[clip] : self._at[clip] + 2]
+        stop = end if stop is None else min(end, begin + stop)
+        return self._rows(name, begin + start, stop)
+
+    def column(self, name: str) -> np.ndarray:
+        """The array of all clips, one behind the other: (sum of rows, ...)."""
+        return self._rows(name, 0, None)
+
+    def _rows(self, name: str, start: int, stop: int | None) -> np.ndarray:
+        try:
+            return self._file[f"data/{name}"][start:stop]
+        except OSError as error:
+            raise BadInput(f"broken bytes in '{name}' ({error})", "delete it and run again", file=self.path) from None

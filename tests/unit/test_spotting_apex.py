@@ -1,0 +1,93 @@
+"""Apex spotting on a texture that swells and falls back along a known curve."""
+
+import numpy as np
+import pytest
+
+from mer_lib.problems import BadInput
+from mer_lib.spotting import apex as apex_module
+from mer_lib.spotting.apex import motion_from, spot_apex
+
+Y, X = np.mgrid[:48, :48].astype(float)
+
+
+def sequence(strengths, noise=0.0):
+    """Frames in which the texture inside a soft disc goes to the right by each strength in pixels."""
+    rng = np.random.default_rng(0)
+    waves, phases = rng.normal(0, 0.35, (40, 2)), rng.uniform(0, 2 * np.pi, 40)
+    bump = np.exp(-((X - 24) ** 2 + (Y - 24) ** 2) / (2 * 8**2))
+    frames = []
+    for strength in strengths:
+        x = X - strength * bump
+        value = sum(np.cos(a * Y + b * x + p) for (a, b), p in zip(waves, phases, strict=True))
+        frames.append(128 + 10 * value + noise * rng.normal(size=X.shape))
+    gray = np.clip(frames, 0, 255).round().astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=-1)
+
+
+def bump_curve(count, apex, width):
+    return 2 * np.exp(-((np.arange(count) - apex) ** 2) / (2 * width**2))
+
+
+@pytest.mark.parametrize("flow", ["dis", "farneback"])
+@pytest.mark.parametrize("apex", [9, 17, 30])
+def test_the_top_of_the_bump_is_found(flow, apex):
+    found, score = spot_apex(sequence(bump_curve(36, apex, 6)), flow=flow)
+    assert found == apex
+    assert 0.1 < score < 2  # pixels, the mean over a frame that moves by 2 at most
+
+
+def test_under_noise_it_is_near():
+    found, _ = spot_apex(sequence(bump_curve(30, 14, 5), noise=2.0))
+    assert abs(found - 14) <= 2
+
+
+def test_frames_before_the_onset_do_not_count():
+    strengths = np.concatenate([[3.0, 3.0], bump_curve(20, 8, 4)])
+    assert spot_apex(sequence(strengths), 2)[0] == 10
+
+
+def test_the_curve_is_the_motion_from_the_onset():
+    frames = sequence([0, 0.5, 1.0, 2.0, 1.0, 0.0])
+    curve = motion_from(frames, 0)
+    assert curve.shape == (6,) and curve.dtype == np.float32
+    assert curve[0] == 0 and curve[5] == 0
+    np.testing.assert_allclose(curve[1:5] / curve[3], [0.25, 0.5, 1, 0.5], atol=0.06)
+
+
+def test_the_batch_bounds_memory_and_nothing_else(monkeypatch):
+    frames = sequence(bump_curve(12, 6, 3))
+    whole = motion_from(frames)
+    sizes = []
+
+    def watched(first, second, **options):
+        sizes.append(len(second))
+        return compute(first, second, **options)
+
+    compute = apex_module.compute
+    monkeypatch.setattr(apex_module, "compute", watched)
+    monkeypatch.setattr(apex_module, "BATCH", 5)
+    np.testing.assert_array_equal(motion_from(frames), whole)
+    assert sizes == [5, 5, 1]
+
+
+def test_flow_options_are_handed_on():
+    frames = sequence([0, 1.0])
+    assert motion_from(frames, flow="dis", preset="fine")[1] != motion_from(frames, flow="dis")[1]
+
+
+def test_the_earliest_of_equal_frames_wins():
+    assert spot_apex(sequence([0, 1, 2, 2, 2, 1]))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("strengths", "onset", "says"),
+    [
+        ([0, 1], 1, "frames after the onset"),
+        ([0, 1], 5, "2 frames"),
+        ([0, 1], -1, "onset -1"),
+        ([1, 1, 1], 0, "no frame differs"),
+    ],
+)
+def test_clips_without_an_apex_are_refused(strengths, onset, says):
+    with pytest.raises(BadInput, match=says):
+        spot_apex(sequence(strengths), onset)

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Leaves the environment in .venv: system libraries for OpenGL, a virtual environment, the packages of pyproject.toml.
+# Usage: tools/setup.sh cpu|gpu   (called by make setup)
+set -euo pipefail
+kind=$1
+python=${PYTHON:-python3}
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# As root, or where sudo asks no password, apt installs what is missing; elsewhere one line says what to type.
+need_apt() {
+    local why=$1; shift
+    local sudo=""
+    if [ "$(id -u)" != 0 ]; then
+        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo="sudo -n"; else
+            say "$why: please run 'sudo apt-get install $*' and then make again"; return 1
+        fi
+    fi
+    command -v apt-get >/dev/null || { say "$why: install the equivalent of '$*' and then make again"; return 1; }
+    say "$why: installing $*"
+    $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    { say "Python 3.11 or newer is needed ($("$python" --version 2>&1)): install it, or name one with PYTHON=…"; exit 1; }
+"$python" -c 'import ensurepip, venv' 2>/dev/null || need_apt "Python cannot make virtual environments" python3-venv
+
+missing=()
+has() { "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null; }
+has libOSMesa.so.8 || has libOSMesa.so.6 || has libOSMesa.so || missing+=(libosmesa6)
+has libEGL.so.1 || missing+=(libegl1)
+has libGL.so.1 || missing+=(libgl1 libgl1-mesa-dri)
+has libOpenGL.so.0 || missing+=(libopengl0)
+[ ${#missing[@]} = 0 ] || need_apt "OpenGL libraries are missing" "${missing[@]}"
+
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(sed -n 's/^uv==//p' requirements/uv.txt)"
+
+# torch: a CPU wheel that pip's find-links offers, else the build that uv's torch backend picks.
+torch=$(sed -n 's/^torch==//p' "requirements/overrides-$kind.txt")
+backend=(--torch-backend "$([ "$kind" = gpu ] && echo auto || echo cpu)")
+if [ "$kind" = cpu ]; then
+    for place in ${UV_FIND_LINKS:-}; do
+        if compgen -G "$place/torch-$torch+cpu-*.whl" >/dev/null; then backend=(); fi
+    done
+fi
+say "installing the packages of pyproject.toml ($kind${backend[*]:+, ${backend[*]}})"
+.venv/bin/uv pip install --quiet --python .venv/bin/python "${backend[@]}" \
+    --override "requirements/overrides-$kind.txt" --group dev --editable .
+say "done: .venv ($(du -sh .venv | cut -f1))"

@@ -1,0 +1,35 @@
+# Faces: detection, one crop geometry a clip, the cropped frames of its interval.
+# in:  the clip table, the sources of a shard's clips
+# out: results/{corpus}/faces/{shard}.h5: frames (T, S, S, 3) u8, landmarks (T, 5, 2), probability (T,), geometry, first
+
+FACES = Stage(
+    "faces",
+    ["mer_lib.faces.crop", "mer_lib.faces.detect", "mer_lib.ingest.source", "mer_lib.clips", "mer_lib.store"],
+    lambda wc: {"faces": SETTINGS.faces.model_dump(), "ingest": SETTINGS.ingest.model_dump()},
+    above=[CORPUS],
+)
+
+
+rule faces_shard:
+    input:
+        clips=ancient("results/{corpus}/clips.csv"),
+        sources=sources,
+    output:
+        "results/{corpus}/faces/{shard}.h5",
+    params:
+        made=FACES.made,
+        root=lambda wc: root(wc.corpus),
+        size=SETTINGS.shards.size,
+    log:
+        "logs/{corpus}/faces/{shard}.log",
+    benchmark:
+        "results/{corpus}/benchmarks/faces/{shard}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: 2000 * attempt,
+    script:
+        "../scripts/faces.py"
+
+
+rule faces:
+    input:
+        [f"results/{c}/faces/{shard}.h5" for c in CORPORA for shard in shards(c)],

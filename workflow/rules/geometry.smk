@@ -1,0 +1,34 @@
+# Geometry: every frame registered to its clip's first. (Depth and views have their room here as well.)
+# in:  results/{corpus}/faces/{shard}.h5
+# out: results/{corpus}/registered/{shard}.h5: frames (T, S, S, 3) u8, homography (T, 3, 3), how (T,), residual (T,), first
+
+REGISTERED = Stage(
+    "registered",
+    ["mer_lib.geometry.registration", "mer_lib.store"],
+    lambda wc: SETTINGS.registration.model_dump(),
+    above=[FACES],
+)
+
+
+rule register_shard:
+    input:
+        clips=ancient("results/{corpus}/clips.csv"),
+        faces="results/{corpus}/faces/{shard}.h5",
+    output:
+        "results/{corpus}/registered/{shard}.h5",
+    params:
+        made=REGISTERED.made,
+        size=SETTINGS.shards.size,
+    log:
+        "logs/{corpus}/registered/{shard}.log",
+    benchmark:
+        "results/{corpus}/benchmarks/registered/{shard}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: 1500 * attempt,
+    script:
+        "../scripts/register.py"
+
+
+rule registered:
+    input:
+        [f"results/{c}/registered/{shard}.h5" for c in CORPORA for shard in shards(c)],

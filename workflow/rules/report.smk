@@ -1,0 +1,75 @@
+# Report: one self-contained page a corpus, what each stage cost, and the run's last word.
+# in:  metrics, leaderboard, predictions, curves, problems; a few clips' registered frames and motion
+# out: results/{corpus}/report/index.html, results/{corpus}/costs.csv, results/{corpus}/summary.txt
+
+
+def example_shards(wc):
+    """The first shards: enough of them for the example clips."""
+    wanted = -(-SETTINGS.report.examples // SETTINGS.shards.size)
+    return list(shards(wc.corpus))[:wanted]
+
+
+rule costs:
+    input:
+        leaderboard="results/{corpus}/leaderboard.csv",
+        problems="results/{corpus}/problems.csv",
+    output:
+        "results/{corpus}/costs.csv",
+    params:
+        code=provenance.code_digest("mer_lib.report.costs"),
+    log:
+        "logs/{corpus}/costs.log",
+    benchmark:
+        "results/{corpus}/benchmarks/costs.tsv"
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/costs.py"
+
+
+rule report_page:
+    input:
+        clips="results/{corpus}/clips.csv",
+        leaderboard="results/{corpus}/leaderboard.csv",
+        problems="results/{corpus}/problems.csv",
+        costs="results/{corpus}/costs.csv",
+        metrics=corpus_files("results/{corpus}/metrics/{protocol}/{experiment}.json"),
+        predictions=corpus_files("results/{corpus}/predictions/{protocol}/{experiment}.csv"),
+        curves=corpus_files("results/{corpus}/curves/{protocol}/{experiment}.csv"),
+        registered=lambda wc: [f"results/{wc.corpus}/registered/{shard}.h5" for shard in example_shards(wc)],
+        motion=lambda wc: [f"results/{wc.corpus}/motion/onset_apex/{shard}.h5" for shard in example_shards(wc)],
+    output:
+        report("results/{corpus}/report/index.html", caption="../report/page.rst", category="{corpus}"),
+    params:
+        examples=SETTINGS.report.examples,
+        synthetic=lambda wc: is_synthetic(wc.corpus),
+        experiments=lambda wc: {name: e.protocol for name, e in scored(wc.corpus).items()},
+        settings=lambda wc: described(wc.corpus),
+        code=provenance.code_digest("mer_lib.report.page"),
+    log:
+        "logs/{corpus}/report.log",
+    benchmark:
+        "results/{corpus}/benchmarks/report.tsv"
+    resources:
+        mem_mb=1500,
+    script:
+        "../scripts/report.py"
+
+
+rule summary:
+    input:
+        clips="results/{corpus}/clips.csv",
+        problems="results/{corpus}/problems.csv",
+        page="results/{corpus}/report/index.html",
+    output:
+        "results/{corpus}/summary.txt",
+    params:
+        strict=SETTINGS.problems.strict,
+    log:
+        "logs/{corpus}/summary.log",
+    benchmark:
+        "results/{corpus}/benchmarks/summary.tsv"
+    resources:
+        mem_mb=500,
+    script:
+        "../scripts/summary.py"

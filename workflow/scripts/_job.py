@@ -1,0 +1,54 @@
+"""What every script does first: a log, one thread, a user's mistake in one line. The only adapter between Snakemake's
+`snakemake` object and the library's plain arguments."""
+
+import logging
+import sys
+from contextlib import contextmanager
+
+from mer_lib import clips, provenance, store
+from mer_lib.problems import BadInput
+
+
+@contextmanager
+def job(snakemake):
+    """Log to the rule's log file; end on BadInput with its one line, which Snakemake shows, and without a traceback."""
+    handler = logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[handler])
+    logging.captureWarnings(True)
+    try:
+        yield
+    except BadInput as error:
+        logging.error("%s", error)
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        logging.exception("the job failed")
+        sys.exit(
+            f"error: {error.filename or snakemake.output[0]}: {error.strerror}; free space or correct the permissions"
+        )
+    except Exception:
+        logging.exception("the job failed")
+        raise
+
+
+def device(snakemake):
+    """'cuda' where the profile gives the rule a GPU, else 'cpu'."""
+    return "cuda" if snakemake.resources.get("gpu", 0) else "cpu"
+
+
+def shard_rows(snakemake, above=None):
+    """The clips of the job's shard as named tuples; with a store above, those that are still in it."""
+    table = clips.shards(clips.load(snakemake.input.clips), snakemake.params.size)[snakemake.wildcards.shard]
+    return [row for row in table.itertuples(index=False) if above is None or row.clip in above]
+
+
+def opened(snakemake, stage, path):
+    """A store of the stage above, refused if other parameters or code made it."""
+    return store.Store(path, recipe=snakemake.params.made["above"][stage])
+
+
+def header(snakemake, **inputs):
+    """The header of the job's store: what made it, and the digests of its inputs."""
+    made = snakemake.params.made
+    params = {"options": made["options"], "rows": made["rows"]}
+    named = {key: made[key] for key in ("stage", "corpus", "shard", "recipe", "code")}
+    return store.Header(**named, params=params, inputs=inputs, versions=provenance.versions())

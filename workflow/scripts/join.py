@@ -1,0 +1,10 @@
+from _job import job
+
+with job(snakemake):
+    import pandas as pd
+
+    from mer_lib.whole import write_csv
+
+    # As text: the numbers were written once, and joining must not write them anew.
+    tables = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in snakemake.input]
+    write_csv(pd.concat(tables, ignore_index=True), snakemake.output[0])

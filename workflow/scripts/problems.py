@@ -1,0 +1,20 @@
+from _job import job
+
+with job(snakemake):
+    import pandas as pd
+
+    from mer_lib.problems import COLUMNS, BadInput
+    from mer_lib.store import Store
+    from mer_lib.whole import write_csv
+
+    rows, left = [pd.read_csv(snakemake.input.index, dtype=str, keep_default_na=False)], 0
+    for path in snakemake.input.stores:
+        with Store(path) as store:
+            rows.append(pd.DataFrame([problem.row() for problem in store.problems], columns=COLUMNS))
+            left += len(store.clips) if store.header.stage == "features" else 0
+    found = pd.concat(rows, ignore_index=True).drop_duplicates()
+    if not left:
+        first = found[found["severity"] == "skipped"].iloc[0]
+        what = f"no clip is left of {len(found)} problems, the first: clip {first.clip}: {first.what}"
+        raise BadInput(what, first.remedy, file=first.file)
+    write_csv(found, snakemake.output[0])
