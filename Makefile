@@ -14,7 +14,7 @@ KIND := $(if $(filter 1,$(GPU)),gpu,cpu)
 STAMP := .venv/.installed-$(KIND)
 BIN := .venv/bin
 
-.PHONY: run test test-slow setup lint clean
+.PHONY: run test test-slow lint setup setup-conda clean
 run: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 faces_shard:gpu=1) all
 
@@ -31,6 +31,11 @@ lint: setup
 	$(BIN)/snakemake --lint
 
 setup: $(STAMP)
+
+# Inside the conda environment of environment.yml: the two packages whose pins conda's pip section cannot override.
+setup-conda:
+	python -m pip install --no-deps $(shell sed -nE 's/^ *"((facenet-pytorch|pyrender)==[^"]*)".*/\1/p' pyproject.toml)
+	python -m pip install --no-deps --editable .
 
 $(STAMP): pyproject.toml requirements/overrides-$(KIND).txt tools/setup.sh
 	PYTHON="$(PYTHON)" bash tools/setup.sh $(KIND)

@@ -23,9 +23,9 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        expand("results/{corpus}/report/index.html", corpus=CORPORA),
-        expand("results/{corpus}/summary.txt", corpus=CORPORA),
-        [path for corpus in CORPORA for path in final_models(corpus)],
+        rules.train.input,
+        rules.evaluate.input,
+        rules.reports.input,
 
 
 onsuccess:

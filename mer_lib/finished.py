@@ -3,8 +3,8 @@
 DVC deletes a stage's outputs before it starts the stage, and with them every shard and fold that a killed run had
 finished. Where the environment variable ``MER_FINISHED`` names a folder (dvc.yaml sets it), each finished output is
 hard-linked there under the digest of everything that made it, and taken from there instead of being made again. The
-key covers parameters, code and the contents of the inputs, so what is found is what would be made. ``mer clear``
-empties the folder; a link costs no disk while the output itself stands.
+key covers parameters, code and the contents of the inputs, so what is found is what would be made. A link costs no disk
+while the output itself stands; dvc.yaml removes the folder when a stage is done.
 """
 
 from __future__ import annotations
@@ -38,16 +38,6 @@ def once(key: str, *outputs: Path) -> Iterator[bool]:
     kept[0].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path, output in zip(kept, outputs, strict=True):
         _link(output, path)
-
-
-def clear() -> int:
-    """Forget all finished pieces; returns how many keys there were."""
-    folder = Path(os.environ.get(VARIABLE) or "")
-    if not os.environ.get(VARIABLE) or not folder.is_dir():
-        return 0
-    count = len(list(folder.iterdir()))
-    shutil.rmtree(folder)
-    return count
 
 
 def _link(source: Path, target: Path) -> None:

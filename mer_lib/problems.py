@@ -93,9 +93,14 @@ def collect() -> Iterator[list[Problem]]:
 
 
 def summarise(found: pd.DataFrame, *, clips: int, page: str) -> str:
-    """The run's last word: how many clips there were, which were lost and why, where the report is."""
+    """The run's last word: how many clips there were, which were lost and why, where the report is.
+
+    ``found``: problems.csv; ``clips``: rows of the clip table, which the clips lost at indexing are not in.
+    """
     lost = found[found["severity"] == "skipped"]
     notes = len(found) - len(lost)
-    lines = [f"{clips} clips in the table, {lost['clip'].nunique()} lost, {notes} notes; report: {page}"]
+    all_clips = clips + (lost["stage"] == "index").sum()
+    through = all_clips - lost["clip"].nunique()
+    lines = [f"{all_clips} clips: {through} went through, {all_clips - through} lost, {notes} notes; report: {page}"]
     lines += [f"  lost at {p.stage}: {Problem(p.what, p.remedy, p.clip, p.file)}" for p in lost.itertuples()]
     return "\n".join(lines) + "\n"

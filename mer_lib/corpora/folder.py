@@ -106,8 +106,10 @@ def _row(root: Path, given: dict[str, str], classes: Sequence[str]) -> dict:
     for column in ("name", "subject"):
         if not given[column]:
             raise BadInput(f"no {column}", "fill the cell: a clip without it cannot be told from others")
-    if "/" in given["subject"] or "\\" in given["subject"]:
-        raise BadInput(f"subject '{given['subject']}' holds a slash", "name subjects without slashes")
+    if given["subject"] in (".", "..") or "/" in given["subject"] or "\\" in given["subject"]:
+        raise BadInput(
+            f"subject '{given['subject']}' is no name", "name subjects without slashes"
+        )
     source, kind = _resolve(root, given)
     row = {column: _position(column, given[column]) for column in ("onset", "apex", "offset")}
     for first, second in (("onset", "offset"), ("onset", "apex"), ("apex", "offset")):

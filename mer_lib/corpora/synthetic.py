@@ -9,6 +9,7 @@ from person to person and overlap between classes, because real ones do.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,24 +52,35 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 @register("corpus", "synthetic", synthetic=True)
-def index(root: str | Path, *, subjects: int = 16, clips: int = 6, seed: int = 1, fps: int = 200) -> pd.DataFrame:
+def index(
+    root: str | Path,
+    *,
+    name: str,
+    classes: Sequence[str],
+    subjects: int = 16,
+    clips: int = 6,
+    seed: int = 1,
+    fps: float = 200,
+) -> pd.DataFrame:
     """The embedded corpus of rendered faces: subjects × clips from a seed.
 
     subjects: people; clips: micro-expressions of each; seed: of every choice; fps: camera frames a second.
     ``root`` is where the videos will stand (`sources` are relative to it); it need not exist.
     """
     _check_options(subjects, clips, fps)
+    if lacking := [label for label in CLASS_SHARE if label not in classes]:
+        raise BadInput(f"the synthetic corpus has the class '{lacking[0]}'", "add it to classes", file="params.yaml")
     people = np.repeat([f"s{i:02d}" for i in range(1, subjects + 1)], clips)
     take = np.tile(np.arange(clips), subjects)
     names = [f"{person}_{number + 1:02d}" for person, number in zip(people, take, strict=True)]
-    subject_ids = [f"synthetic/{person}" for person in people]
+    subject_ids = [f"{name}/{person}" for person in people]
     ids = [f"{subject}/{name}" for subject, name in zip(subject_ids, names, strict=True)]
     emotions = _emotions(seed, ids, subject_ids, take)
     return clip_table.table(
         pd.DataFrame(
             {
                 "clip": ids,
-                "dataset": "synthetic",
+                "dataset": name,
                 "subject": subject_ids,
                 "name": names,
                 "source": [f"{person}/{name}.mkv" for person, name in zip(people, names, strict=True)],
@@ -131,8 +143,9 @@ def _action_units(seed: int, ids: list[str], subject_ids: list[str], emotions: n
     chance = np.where(chance > 0, 1 / (1 + np.exp(-_logit(chance) - habit)), 0.0)
     present = uniform(seed, ids, "units", len(ACTION_UNITS)) < chance
     # Without any unit of its core an emotion would be mere label noise: then the subject's favourite of it takes part.
-    lacking = ~(present & (table[emotions] >= CORE)).any(axis=1)
-    present |= lacking[:, None] & (chance == chance.max(axis=1, keepdims=True))
+    core = np.where(table[emotions] >= CORE, chance, 0.0)
+    lacking = ~(present & (core > 0)).any(axis=1)
+    present |= lacking[:, None] & (core == core.max(axis=1, keepdims=True))
     one_sided = np.array([ONE_SIDED.get(au, 0.0) for au in ACTION_UNITS])
     u = uniform(seed, ids, "side", len(ACTION_UNITS)) / np.maximum(one_sided, 1e-12)
     side = np.where(u < 0.5, "L", np.where(u < 1.0, "R", ""))

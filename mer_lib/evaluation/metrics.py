@@ -1,7 +1,8 @@
 """Every figure of merit, computed from a table of truth and prediction and from nothing else.
 
 Confusion matrices have the truth in rows. They are pooled over the folds before anything is divided, as the MEGC 2019
-protocol says (See, Yap, Li, Hong & Wang: MEGC 2019, doi:10.1109/FG.2019.8756611): with TP, FP and FN of class c summed over all folds,
+protocol says (See, Yap, Li, Hong & Wang: MEGC 2019, doi:10.1109/FG.2019.8756611). With TP, FP and FN of class c
+summed over all folds,
 
     F1_c = 2 TP_c / (2 TP_c + FP_c + FN_c),   UF1 = mean of F1_c,   UAR = mean of TP_c / (TP_c + FN_c).
 
@@ -124,7 +125,7 @@ def _prepare(predictions: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFram
     _require(predictions)
     table = pd.DataFrame(index=predictions.index)
     for name, default in (("dataset", ""), ("seed", 0), ("yaw", 0)):
-        table[name] = predictions[name] if name in predictions else default
+        table[name] = predictions.get(name, default)
     if "subject" in predictions:  # its number may repeat between data sets; the pair never does
         table["subject"] = table["dataset"].astype(str) + "/" + predictions["subject"].astype(str)
     if "clip" in predictions:
@@ -174,7 +175,7 @@ def _refuse_repeats(predictions: pd.DataFrame) -> None:
 
 def _count(table: pd.DataFrame, classes: int) -> np.ndarray:
     """(S subjects, K seeds, C, C) confusion counts, truth in the rows; S is 1 where subjects are unknown."""
-    subject, _ = pd.factorize(table["subject"] if "subject" in table else np.zeros(len(table), int))
+    subject, _ = pd.factorize(table["subject"] if "subject" in table else np.zeros(len(table), int), sort=True)
     seed, _ = pd.factorize(table["seed"], sort=True)
     shape = (subject.max() + 1, seed.max() + 1, classes, classes)
     flat = np.ravel_multi_index((subject, seed, table["truth"], table["predicted"]), shape)

@@ -53,9 +53,10 @@ def outside(matrix: np.ndarray, size: int, height: int, width: int) -> float:
 class Warp:
     """Cuts the same crop (size, size, 3) out of every frame (H, W, 3) of a clip.
 
-    Bicubic, after a Gaussian that removes what the crop cannot hold where it is smaller than the face in the frame
-    (sigma of half the excess, as scikit-image's anti-aliasing): OpenCV has no area filter for warps, and bilinear
-    weights blur by sub-pixel phase, which biases flow of a fraction of a pixel. Beyond the frame its edge is repeated.
+    Where the crop is smaller than the face in the frame, a Gaussian first removes what it cannot hold (sigma of half
+    the excess, as scikit-image's anti-aliasing), since OpenCV has no area filter for warps: at a third of the size a
+    shift of half a pixel is measured 18 % wrong without it, 2 % with it. Then bicubic, which measures movement like
+    bilinear and keeps more of the texture that flow lives on. Beyond the frame its edge is repeated.
     """
 
     def __init__(self, matrix: np.ndarray, size: int, height: int, width: int) -> None:

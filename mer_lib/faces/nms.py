@@ -14,7 +14,7 @@ import torch
 
 
 def import_mtcnn() -> type:
-    """facenet_pytorch's MTCNN. The stand-in is seen by that package alone and leaves ``sys.modules`` with the import."""
+    """facenet_pytorch's MTCNN. The stand-in is seen by that package alone and leaves sys.modules with the import."""
     try:
         import torchvision.ops  # noqa: F401
         from facenet_pytorch import MTCNN

@@ -29,7 +29,7 @@ class VideoSource(Source):
         self._times = _frame_times(path)
         gaps = np.diff(self._times)
         mean = 1000.0 / gaps.mean() if len(gaps) else float("nan")
-        varies = len(gaps) > 0 and bool((np.abs(gaps - np.median(gaps)) > _CLOCK_MS + 0.25 * np.median(gaps)).any())
+        varies = len(gaps) > 0 and bool(np.ptp(gaps) > _CLOCK_MS + 0.25 * np.median(gaps))
         # The nominal rate has no rounding in it, but only where it agrees with the times is it a rate at all.
         fps = nominal if not varies and abs(nominal / mean - 1) < 0.005 else mean
         super().__init__(path, SourceInfo(float(fps), len(self._times), *first.shape[:2]))

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from mer_lib import registry
 from mer_lib.learning import guard
 from mer_lib.learning.curves import COLUMNS as CURVE_COLUMNS
 from mer_lib.learning.curves import Curves, best_epoch
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 class FoldRun:
     """What fitting gives.
 
-    ``predictions``: clip, dataset, subject, yaw, fold, seed, truth, predicted, p_<class>…; a row a test sample and seed.
+    ``predictions``: clip, dataset, subject, yaw, fold, seed, truth, predicted, p_<class>…
+    (a row a test sample and seed).
     ``curves``: fold, seed, epoch, split, loss, accuracy, uf1; empty for classifiers.
     ``models``: the trained model by (fold, seed).
     ``mixed_subjects``: by fold, the subjects trained on and tested; empty under a subject-disjoint protocol.
@@ -85,25 +87,33 @@ def run_folds(
 ) -> FoldRun:
     """Fit and test each fold with each seed.
 
-    ``kind`` and ``name`` pick a registered model or classifier, ``options`` are its own, ``train`` is a Recipe's values.
+    ``kind`` and ``name`` pick a registered model or classifier; ``options`` are its own, ``train`` a Recipe's values.
     A fold without a test sample is noted and gives no rows. Raises LeakError before anything is fitted on a leak, and
     BadInput for names, options, labels outside ``classes`` and a loss that is no longer a number.
     """
-    recipe = Recipe(**(train or {}))
+    recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
+    learner = make(kind, name, len(classes), options, recipe, device)
     guard.check_folds(folds, samples.table)
     runs, started, total = [], time.monotonic(), len(folds) * len(seeds)
     with threadpool_limits(1):
         for fold in folds:
-            for seed in seeds if _worth_fitting(samples, fold, classes) else ():
+            if not _worth_fitting(samples, fold, classes):
+                continue
+            for seed in seeds:
                 guarded = Guarded(samples, fold)
-                learner = make(kind, name, len(classes), options, recipe, device)
                 state, curves = _fit(guarded, learner, recipe, classes, seed)
-                model = Fitted(kind, name, tuple(classes), dict(options or {}), state)
+                model = Fitted(kind, name, tuple(classes), options, state)
                 predictions = _predict(guarded, learner, state, classes, seed)
                 key = (fold.name, seed)
                 runs.append(FoldRun(predictions, curves.frame(), {key: model}, {fold.name: guarded.mixed_subjects}))
                 _progress(fold, seed, len(runs), total, time.monotonic() - started)
-    return join(runs, classes)
+    run = join(runs, classes)
+    if run.mixed_subjects:
+        note(
+            f"{len(run.mixed_subjects)} folds test subjects that they train on, as their protocol declares",
+            "never rank them with folds that keep subjects apart",
+        )
+    return run
 
 
 def fit_all(
@@ -118,11 +128,11 @@ def fit_all(
     device: str = "cpu",
 ) -> Fitted:
     """One model trained on every labelled clip, for clips of other corpora; arguments as in ``run_folds``."""
-    recipe = Recipe(**(train or {}))
+    recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
     learner = make(kind, name, len(classes), options, recipe, device)
     with threadpool_limits(1):
         state, _ = _fit(Guarded(samples, everything(samples.table)), learner, recipe, classes, seed)
-    return Fitted(kind, name, tuple(classes), dict(options or {}), state)
+    return Fitted(kind, name, tuple(classes), options, state)
 
 
 def join(runs: Iterable[FoldRun], classes: Sequence[str]) -> FoldRun:
@@ -143,13 +153,11 @@ def _worth_fitting(samples: Samples, fold: Fold, classes: Sequence[str]) -> bool
     """Whether any test sample is left; says so if not, and which classes have no training sample."""
     table = samples.table
     if not table["clip"].isin(fold.test).any():
-        note(
-            f"fold {fold.name} has lost all its {len(fold.test)} test clips and is left out", "see problems.csv for why"
-        )
+        note(f"fold {fold.name} has lost all its {len(fold.test)} test clips and is left out", "see problems.csv")
         return False
     there = set(table["label"][table["clip"].isin(fold.train)])
     if not there:
-        raise BadInput(f"fold {fold.name} has lost all its training clips", "see problems.csv for why")
+        raise BadInput(f"fold {fold.name} has lost all its training clips", "see problems.csv")
     for name in (name for name in classes if name not in there):
         note(f"fold {fold.name} trains on no clip of class {name}", "it can hardly predict it; add clips")
     return True

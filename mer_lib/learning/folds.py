@@ -16,8 +16,8 @@ class Fold:
     """One fold of a protocol over N clips.
 
     ``clips`` (N,) holds the ids of all clips of the protocol and is shared by its folds; ``side`` (N,) uint8 says for
-    each whether it is TRAIN, VALIDATION or TEST, so that a fold costs a byte a clip (500 folds of 100,000 clips: 50 MB).
-    ``subject_disjoint`` is what its protocol declares, and the guard holds the fold to it.
+    each whether it is TRAIN, VALIDATION or TEST, so that a fold costs one byte a clip (500 folds of 100,000 clips:
+    50 MB). ``subject_disjoint`` is what its protocol declares, and the guard holds the fold to it.
     """
 
     name: str

@@ -184,15 +184,13 @@ class Guarded:
             kind = f"{purpose}_outside_training"
         else:
             raise ValueError(f"clip {sample['clip']} is not there for {purpose} in fold {self.fold.name}")
-        where = SIDES[side] if side < len(SIDES) else "no"
-        raise LeakError(
-            kind, f"clip {sample['clip']} at yaw {sample['yaw']:g} is on the {where} side of {self.fold.name}"
-        )
+        where = f"the {SIDES[side]} side of" if side < len(SIDES) else "no side of"
+        raise LeakError(kind, f"clip {sample['clip']} (yaw {sample['yaw']:g}) is on {where} fold {self.fold.name}")
 
 
 def _clips_once(fold: Fold) -> None:
     listed = pd.DataFrame({"clip": fold.clips, "side": fold.side}).drop_duplicates()
-    _refuse("clip_on_two_sides", listed["clip"][listed["clip"].duplicated()], f"clip {{}} in fold {fold.name}")
+    _refuse("clip_on_two_sides", listed["clip"][listed["clip"].duplicated()], "clip {} in fold " + fold.name)
 
 
 def _subjects_apart(fold: Fold, subject: np.ndarray, names: np.ndarray) -> None:
@@ -208,7 +206,7 @@ def _subjects_apart(fold: Fold, subject: np.ndarray, names: np.ndarray) -> None:
         ("subject_selects_for_itself", VALIDATION, TRAIN),
     ):
         both = names[on[one] & on[other]]
-        _refuse(kind, both, f"subject {{}} is on the {SIDES[one]} and the {SIDES[other]} side of fold {fold.name}")
+        _refuse(kind, both, "subject {} is on the " + f"{SIDES[one]} and the {SIDES[other]} side of fold {fold.name}")
 
 
 def _refuse_copies(samples: Samples, side: np.ndarray, fold: str) -> None:
@@ -229,4 +227,4 @@ def _refuse_copies(samples: Samples, side: np.ndarray, fold: str) -> None:
 
 def _refuse(kind: str, found: Iterable[str], message: str) -> None:
     for name in found:
-        raise LeakError(kind, message.format(name))
+        raise LeakError(kind, message.replace("{}", str(name)))

@@ -46,10 +46,8 @@ class Recipe:
             ("selection", ("fixed", "inner")),
             ("control", ("none", "permuted")),
         ):
-            if getattr(self, name) not in known:
-                raise BadInput(
-                    f"train.{name}: '{getattr(self, name)}'", registry.suggestion(getattr(self, name), known)
-                )
+            if (given := getattr(self, name)) not in known:
+                raise BadInput(f"train.{name}: no '{given}'", registry.suggestion(given, known))
         if self.epochs < 1 or self.batch < 1 or not self.lr > 0:
             raise BadInput("train: epochs, batch and lr must be positive", "correct params.yaml")
 
@@ -65,7 +63,7 @@ class Diverged(ArithmeticError):
 class Learner(Protocol):
     """A method with its options, bound to a number of classes K.
 
-    ``epochs`` is None where nothing is iterated; ``fits`` names all that is fitted on the training rows (guard.ALLOWED).
+    ``epochs`` is None where nothing is iterated; ``fits`` names what is fitted on the training rows (guard.ALLOWED).
     """
 
     epochs: int | None
@@ -81,11 +79,11 @@ class Learner(Protocol):
 
 
 def make(
-    kind: str, name: str, classes: int, options: Mapping[str, Any] | None, recipe: Recipe, device: str = "cpu"
+    kind: str, name: str, classes: int, options: Mapping[str, Any], recipe: Recipe, device: str = "cpu"
 ) -> Learner:
     """The learner around a registered model or classifier (``kind``). Raises BadInput for unknown names and options."""
     entry = registry.get(kind, name)
-    complete = entry.complete(dict(options or {}))
+    complete = entry.complete(dict(options))
     if kind == "model":
         from mer_lib.learning.network import Network  # torch only where a network is trained
 

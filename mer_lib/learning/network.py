@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -39,7 +41,7 @@ class Network:
         ``observe`` is called after the recorded epochs (curves.due). Raises Diverged.
         """
         epochs = epochs or self._recipe.epochs
-        data, truth = self._features(x), torch.from_numpy(y).to(self._device)
+        data, truth = self._features(x), torch.tensor(y, device=self._device)
         weight = torch.from_numpy(class_weights(y, self._classes, self._recipe.class_weights)).to(data)
         order = torch.Generator().manual_seed(derive(seed, "order"))
         with _alone(derive(seed, "weights"), self._device):
@@ -52,21 +54,20 @@ class Network:
                     raise Diverged(epoch)
                 if observe and due(epoch, epochs):
                     seen = torch.cat(batches)
-                    observe(epoch, lambda rows: self._predict(model, rows), y[seen], _softmax(logits))
+                    observe(epoch, lambda rows: self._predict(model, rows), y[seen.numpy()], _softmax(logits))
                     model.train()
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
 
     def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
-        """(n, K) float32."""
-        with _alone(0, self._device):  # building draws weights that are thrown away
+        """(n, K) float32. Raises BadInput where the arrays are another network's."""
+        with _alone(0, self._device):  # building a network draws first weights, which are thrown away
             model = self._build().to(self._device)
-        try:
-            model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
-        except RuntimeError as error:
-            raise BadInput(
-                f"the weights do not fit the network: {error}", "use the options it was trained with"
-            ) from None
-        return self._predict(model, x)
+            try:
+                model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+            except RuntimeError as error:
+                told = f"the weights do not fit the network: {error}"
+                raise BadInput(told, "use the options it was trained with") from None
+            return self._predict(model, x)
 
     def _predict(self, model: nn.Module, x: np.ndarray) -> np.ndarray:
         model.eval()
@@ -75,8 +76,9 @@ class Network:
         return np.concatenate(parts) if parts else np.zeros((0, self._classes), np.float32)
 
     def _features(self, x: np.ndarray) -> torch.Tensor:
-        channels_first = np.moveaxis(x, -1, 1) if x.ndim > 2 else x
-        return torch.from_numpy(np.ascontiguousarray(channels_first)).to(self._device)
+        """Channels second by name but last in memory, as they were stored: torch pools several times faster so."""
+        rows = torch.tensor(x, device=self._device)
+        return rows.movedim(-1, 1) if x.ndim > 2 else rows
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         recipe = self._recipe
@@ -126,6 +128,7 @@ def _softmax(logits: torch.Tensor) -> np.ndarray:
 @contextmanager
 def _alone(seed: int, device: torch.device) -> Iterator[None]:
     """torch's global generators (initial weights, dropout) seeded and one thread, inside the block only."""
+    _keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -134,3 +137,16 @@ def _alone(seed: int, device: torch.device) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Ask glibc to keep freed blocks for the next step instead of returning them to the kernel, where there is glibc.
+
+    Each step of a small network frees and asks for the same few megabytes; having the kernel clear them every time is a
+    third of an epoch. No result depends on it.
+    """
+    trim, map_above = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h, in bytes; glibc's limit is 32 MB
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(map_above, 1 << 25)
+        mallopt(trim, 1 << 30)

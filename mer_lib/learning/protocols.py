@@ -35,9 +35,8 @@ def loso(table: pd.DataFrame) -> list[Fold]:
             f"LOSO needs labelled clips of at least two subjects, here are {len(names)} ({len(clips)} clips)",
             "add subjects, or train on another corpus and use mer predict",
         )
-    return [
-        Fold(str(name), clips, np.where(subject == i, TEST, TRAIN).astype(np.uint8)) for i, name in enumerate(names)
-    ]
+    sides = (np.where(subject == i, TEST, TRAIN).astype(np.uint8) for i in range(len(names)))
+    return [Fold(str(name), clips, side) for name, side in zip(names, sides, strict=True)]
 
 
 def make_folds(protocol: str, table: pd.DataFrame) -> list[Fold]:
@@ -47,6 +46,7 @@ def make_folds(protocol: str, table: pd.DataFrame) -> list[Fold]:
     not matter. Raises BadInput (unknown protocol, too few subjects) or LeakError.
     """
     entry = registry.get("protocol", protocol)
+    guard.check_table(table)
     labelled = labelled_clips(table)
     folds = entry.load()(labelled)
     folds = [replace(fold, subject_disjoint=entry.meta["subject_disjoint"]) for fold in folds]
@@ -55,8 +55,10 @@ def make_folds(protocol: str, table: pd.DataFrame) -> list[Fold]:
 
 
 def everything(table: pd.DataFrame) -> Fold:
-    """The one fold of a model that is trained on all labelled clips and scored elsewhere."""
-    labelled = labelled_clips(table).drop_duplicates("clip")
+    """The one fold of a model that is trained on all labelled clips and scored elsewhere. Raises BadInput."""
+    labelled = labelled_clips(table)
+    if labelled.empty:
+        raise BadInput("no clip with a label is left to train on", "add labels to the sheet")
     return Fold("all", labelled["clip"].to_numpy(object), np.full(len(labelled), TRAIN, np.uint8))
 
 
@@ -84,6 +86,6 @@ def inner_split(fold: Fold, table: pd.DataFrame, seed: int) -> Fold:
 
 
 def labelled_clips(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that have a label, by clip id."""
-    labelled = table[table["label"].fillna("") != ""]
+    """One row for each clip that has a label, in the order of their ids."""
+    labelled = table[table["label"].fillna("") != ""].drop_duplicates("clip")
     return labelled.sort_values("clip", kind="stable").reset_index(drop=True)

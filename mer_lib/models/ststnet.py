@@ -24,8 +24,8 @@ STREAMS = (3, 5, 8)
 def ststnet(classes: int, *, dropout: float = 0.5, batch_norm: bool = False) -> nn.Module:
     """STSTNet on u, v and strain at 28×28: 1,651 parameters for three classes, 1,683 with batch norm.
 
-    ``dropout`` is the share of the 400 features dropped before the last layer (the paper's table shows neither dropout
-    nor batch norm; the authors' code has both). See ``STSTNet`` for axes and layers.
+    ``dropout`` is the share of the 400 features dropped before the last layer; ``batch_norm`` stands between
+    convolution and ReLU. The paper's table shows neither; the authors' code has both. See ``STSTNet`` for the layers.
     """
     return STSTNet(classes, dropout=dropout, batch_norm=batch_norm)
 
@@ -54,9 +54,9 @@ class STSTNet(nn.Module):
         width = sum(STREAMS)
         self.streams = nn.Sequential(
             nn.Conv2d(3, width, kernel_size=3, padding=1),
-            nn.ReLU(),
             nn.BatchNorm2d(width) if batch_norm else nn.Identity(),
             nn.MaxPool2d(kernel_size=3, stride=3, padding=1),
+            nn.ReLU(),  # of the largest is the largest of the ReLUs, at an eighth of the cost
         )
         self.pool = nn.AvgPool2d(kernel_size=2)
         self.dropout = nn.Dropout(dropout)

@@ -1,7 +1,7 @@
 """OpenCV's dense flows: TV-L1, DIS and Farnebäck, one pair at a time on one thread.
 
-One thread because DIS cuts the frame into as many stripes as there are threads, which changes its answer; runs are
-made parallel over clips anyway. Options keep OpenCV's names (in this project's spelling) and its defaults.
+One thread because runs are parallel over clips, and a job that was given one core should use one; frames of a face are
+too small to gain from more. Options keep OpenCV's names (in this project's spelling) and its defaults.
 """
 
 from __future__ import annotations

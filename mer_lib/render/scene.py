@@ -20,8 +20,7 @@ from mer_lib.problems import BadInput
 from mer_lib.render.camera import Camera
 
 os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")  # read once, when OpenGL is imported
-if not hasattr(np, "infty"):
-    np.infty = np.inf  # pyrender 0.1.45 was written for numpy 1
+vars(np).setdefault("infty", np.inf)  # pyrender 0.1.45 was written for numpy 1
 
 REMEDY = (
     "install the OpenGL libraries: apt-get install libosmesa6 libegl1 libgl1 libgl1-mesa-dri libopengl0 "
@@ -52,7 +51,7 @@ pyrender.renderer.glRenderbufferStorageMultisample = _without_multisampling
 class Surface:
     """What stays the same of a mesh while its vertices move.
 
-    faces: (M, 3) vertex indices; corners: (R,) the vertex that each texture coordinate belongs to; uv: (R, 2), v up;
+    faces: (M, 3) vertex indices, counter-clockwise seen from outside (the inside is not drawn); corners: (R,) the vertex that each texture coordinate belongs to; uv: (R, 2), v up;
     uv_faces: (M, 3) indices of texture coordinates; texture: (H, W, 4) uint8, RGB and gloss (0 matt, about 60 skin,
     255 wet); occlusion: (V,) float32, the share of the room's light that reaches a vertex.
     """
@@ -85,7 +84,7 @@ class Light:
         return replace(self, key=self.key * factor, fill=self.fill * factor, room=self.room * factor)
 
     def lamps(self) -> tuple[np.ndarray, np.ndarray]:
-        """Directions (2, 3) to the lamps, in the axes of OpenGL's camera (x right, y up, z back), and strengths (2,)."""
+        """Directions (2, 3) to the lamps in the axes of OpenGL's camera (x right, y up, z back), and strengths (2,)."""
         yaw, pitch = np.radians([self.key_from, self.fill_from]).T
         towards = np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=1)
         return towards.astype(np.float32), np.float32([self.key, self.fill])
@@ -113,7 +112,7 @@ class Renderer:
 
     def __init__(self, camera: Camera, surface: Surface) -> None:
         self.camera, self.surface = camera, surface
-        self._adjacent = _adjacency(surface.faces)
+        self._adjacent = adjacency(surface.faces, len(surface.occlusion))
         self._buffer = np.zeros(
             (len(surface.corners), 11), np.float32
         )  # pyrender's order: position, uv, mirror, colour
@@ -201,17 +200,17 @@ def smooth_normals(vertices: np.ndarray, faces: np.ndarray, adjacent: sparse.csr
     return (normals / np.maximum(length, 1e-20)).astype(np.float32)
 
 
-def _adjacency(faces: np.ndarray) -> sparse.csr_array:
+def adjacency(faces: np.ndarray, vertices: int) -> sparse.csr_array:
     """Which faces meet at a vertex: (V, M) of ones."""
     columns = np.repeat(np.arange(len(faces)), 3)
     ones = np.ones(faces.size, np.float32)
-    return sparse.csr_array((ones, (faces.ravel(), columns)), shape=(int(faces.max()) + 1, len(faces)))
+    return sparse.csr_array((ones, (faces.ravel(), columns)), shape=(vertices, len(faces)))
 
 
 def _primitive(surface: Surface) -> pyrender.Primitive:
     corners = len(surface.corners)
     texture = pyrender.Texture(source=surface.texture, source_channels="RGBA")
-    material = pyrender.MetallicRoughnessMaterial(baseColorTexture=texture, alphaMode="OPAQUE", doubleSided=True)
+    material = pyrender.MetallicRoughnessMaterial(baseColorTexture=texture, alphaMode="OPAQUE")
     return pyrender.Primitive(
         np.zeros((corners, 3)),
         texcoord_0=surface.uv,

@@ -15,8 +15,8 @@ COLUMNS = ("stage", "experiment", "jobs", "seconds", "peak_mb")
 def costs(files: Iterable[tuple[str, str, str | Path]]) -> pd.DataFrame:
     """Jobs, seconds (summed over jobs) and peak memory (of the largest job, MB) by stage and experiment.
 
-    ``files`` are (stage, experiment or "", path of a benchmark file), the stages in the order of the run. Memory is empty
-    where every job was over before Snakemake measured it. A file that cannot be read is noted and left out.
+    ``files`` are (stage, experiment or "", path of a benchmark file), the stages in the order of the run. Memory is
+    empty where every job was over before Snakemake measured it. A file that cannot be read is noted and left out.
     """
     rows = [(stage, experiment, *job) for stage, experiment, path in files for job in _jobs(Path(path))]
     jobs = pd.DataFrame(rows, columns=["stage", "experiment", "seconds", "peak_mb"])
@@ -33,3 +33,15 @@ def _jobs(path: Path) -> list[tuple[float, float]]:
         note(f"no benchmark: {' '.join(str(error).split())}", "its job is missing from the costs", file=path)
         return []
     return [(row.s, row.max_rss) for row in table.itertuples()]
+
+
+def below(folder: str | Path) -> list[tuple[str, str, Path]]:
+    """(stage, experiment, path) of the benchmark files of a run: {stage}.tsv, {stage}/…, and for stages that run once
+    an experiment {stage}/{protocol}/{experiment}….
+    """
+    found = []
+    for path in sorted(Path(folder).rglob("*.tsv")):
+        stage, *rest = path.relative_to(folder).with_suffix("").parts
+        experiment = rest[1] if stage in ("train", "predictions", "curves", "metrics") else ""
+        found.append((stage, rest[0] if stage == "models" else experiment, path))
+    return found

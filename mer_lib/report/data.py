@@ -30,8 +30,8 @@ class ReportData:
     """Everything the sections read; what is empty leaves its section out.
 
     ``clips``, ``leaderboard``, ``predictions``, ``curves``, ``problems`` and ``costs`` are the contract's tables
-    (docs/contract.md), ``metrics`` what ``evaluation.metrics.summary`` returns, ``settings`` the text of the settings in
-    force (YAML) and ``provenance`` named groups of names and values, such as {'versions': {'torch': '2.13.0'}}.
+    (docs/contract.md), ``metrics`` what ``evaluation.metrics.summary`` returns, ``settings`` the text of the settings
+    in force (YAML) and ``provenance`` named groups of names and values, such as {'versions': {'torch': '2.13.0'}}.
     """
 
     corpus: str

@@ -18,7 +18,13 @@ from matplotlib.figure import Figure
 
 INK, MUTED, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
 SERIES = ("#0a0001", "#0a0002", "#0a0003", "#0a0004", "#0a0005", "#0a0006")
-_VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", **{c: f"s{i + 1}" for i, c in enumerate(SERIES)}}
+_VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    LINE: "line",
+    PAPER: "paper",
+    **{c: f"s{i + 1}" for i, c in enumerate(SERIES)},
+}
 _WIDTH = 4.6  # inches of 72 px: narrow enough for a telephone, wide enough for two beside each other on a desk
 _LOOK = {
     "svg.fonttype": "none",
@@ -74,16 +80,21 @@ def dots(name: str, title: str, rows: Sequence[Dot], chance: float, alt: str) ->
         return _svg(figure, name, alt)
 
 
-def strips(name: str, title: str, rows: Mapping[str, tuple[np.ndarray, np.ndarray]], alt: str) -> Markup:
-    """Shares between 0 and 1 of many subjects (values, sizes), one row a label; larger dots are subjects of more clips."""
+def histograms(name: str, title: str, rows: Mapping[str, np.ndarray], alt: str) -> Markup:
+    """How shares between 0 and 1 (N,) are distributed, one row a label: counts around 0, .1, …, 1 and the median."""
+    centres = np.linspace(0, 1, 11)
+    counts = [np.histogram(values, np.append(centres - 0.05, 1.05))[0] for values in rows.values()]
+    tallest = max(count.max() for count in counts)
     with matplotlib.rc_context(_LOOK):
         figure, axes = _rows(title, len(rows))
-        for y, (label, (values, sizes)) in enumerate(rows.items()):
-            axes.text(0, y - 0.38, label, fontweight="bold", va="center")
-            axes.text(1, y - 0.38, f"median {np.median(values):.2f}", va="center", ha="right", color=MUTED)
-            area = 90 * np.sqrt(sizes / max(sizes.max(), 1))
-            axes.scatter(values, y + 0.14 + _spread(values), s=area, color=SERIES[0], alpha=0.55, linewidths=0)
-            axes.plot([np.median(values)] * 2, [y - 0.12, y + 0.4], color=INK, linewidth=2)
+        axes.set(xlim=(-0.07, 1.07))
+        for y, (label, values), count in zip(range(len(rows)), rows.items(), counts, strict=True):
+            height = 0.5 * count / tallest
+            axes.bar(centres, -height, width=0.07, bottom=y + 0.42, color=SERIES[0])
+            for x, n, h in zip(centres[count > 0], count[count > 0], height[count > 0], strict=True):
+                axes.text(x, y + 0.4 - h, str(n), ha="center", va="bottom", color=MUTED, fontsize=9)
+            axes.plot(np.median(values), y + 0.48, "^", color=INK, markersize=7, clip_on=False)
+            axes.text(-0.05, y - 0.28, label, fontweight="bold", va="center")
         return _svg(figure, name, alt)
 
 
@@ -102,21 +113,13 @@ def lines(name: str, title: str, label: str, curves: Mapping[str, tuple[np.ndarr
 def _rows(title: str, count: int) -> tuple[Figure, Axes]:
     """Axes from 0 to 1 with ``count`` rows, the first on top."""
     figure = Figure(figsize=(_WIDTH, 0.85 + 0.62 * count), layout="constrained")
-    axes = figure.add_subplot(title=title, xlim=(-0.02, 1.02), ylim=(count - 0.45, -0.75), yticks=[])
+    axes = figure.add_subplot(title=title, xlim=(-0.02, 1.02), ylim=(count - 0.42, -0.75), yticks=[])
     axes.set_xticks(np.linspace(0, 1, 6))
     return figure, axes
 
 
-def _spread(values: np.ndarray) -> np.ndarray:
-    """Vertical offsets (N,) that keep equal values apart: the i-th of a group goes i steps out, sides alternating."""
-    _, group = np.unique(np.round(values, 2), return_inverse=True)
-    rank = np.array([np.sum(group[:i] == g) for i, g in enumerate(group)])
-    steps = (rank + 1) // 2 * np.where(rank % 2, 1, -1)
-    return 0.24 * steps / max(1, np.abs(steps).max())
-
-
 def _svg(figure: Figure, name: str, alt: str) -> Markup:
-    """The figure as an SVG element: no metadata, the page's colours and font, ids of its own, a text for who cannot see."""
+    """The figure as an SVG element: no metadata, the page's colours and font, ids of its own, a text beside it."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
@@ -130,6 +133,6 @@ def _svg(figure: Figure, name: str, alt: str) -> Markup:
     width, height = (float(v) for v in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups())
     head = (
         f'<svg class="chart" role="img" aria-label="{escape(alt)}" viewBox="0 0 {width:g} {height:g}" '
-        f'style="max-width: {width * 1.25:g}px">'
+        f'style="max-width: {width * 1.6:g}px">'
     )
     return Markup(re.sub(r"<svg[^>]*>", lambda _: head, text, count=1))

@@ -6,12 +6,12 @@ A section is a function marked ``@register("section", name, order=…, title=…
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from mer_lib import registry
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
+from mer_lib.whole import write_text
 
 
 def build(data: ReportData) -> str:
@@ -24,8 +24,4 @@ def build(data: ReportData) -> str:
 
 def write_page(path: str | Path, data: ReportData) -> None:
     """Write the page; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(build(data), encoding="utf-8")
-    os.replace(part, path)
+    write_text(build(data), path)

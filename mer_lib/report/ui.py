@@ -11,6 +11,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mer_lib import registry
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_TEMPLATES),
@@ -57,7 +59,8 @@ def table(
     """
     bodies = rows if isinstance(rows, Mapping) else {"": rows}
     groups = {
-        heading: [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in body] for heading, body in bodies.items()
+        heading: [[c if isinstance(c, Cell) else Cell(c) for c in row] for row in body]
+        for heading, body in bodies.items()
     }
     return render(
         "table.html.j2", caption=caption, columns=columns, groups=groups, synthetic=synthetic, text=text, top=top
@@ -77,11 +80,6 @@ def grid(items: Iterable[Markup], kind: str = "panels") -> Markup:
 def paragraph(text: str | Markup, kind: str = "") -> Markup:
     """A paragraph."""
     return Markup('<p class="{}">{}</p>').format(kind, text) if kind else Markup("<p>{}</p>").format(text)
-
-
-def heading(text: str) -> Markup:
-    """A heading inside a section."""
-    return Markup("<h3>{}</h3>").format(text)
 
 
 def details(summary: str, content: Markup) -> Markup:
@@ -112,12 +110,13 @@ def duration(seconds: float) -> str:
     return f"{minutes:.1f} min" if minutes < 60 else f"{hours:.1f} h"
 
 
-def listing(words: Sequence[str]) -> str:
+def title(kind: str, name: str) -> str:
+    """What a registered thing is called in a sentence; its name where it has no title or is not registered."""
+    entry = registry.entries(kind).get(name)
+    return str(entry.meta.get("title", name)) if entry else name
+
+
+def listing(words: Iterable[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     words = [str(word) for word in words]
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
-def plural(value: int, one: str, many: str = "") -> str:
-    """'1 clip', '2 clips'."""
-    return f"{count(value)} {one if value == 1 else many or one + 's'}"

@@ -73,6 +73,11 @@ def test_dropout_acts_in_training_only():
     assert torch.equal(still(CLIPS), still(CLIPS))
 
 
+def test_the_layout_in_memory_does_not_matter():
+    model = ststnet(3).eval()
+    torch.testing.assert_close(model(CLIPS.contiguous(memory_format=torch.channels_last)), model(CLIPS))
+
+
 def test_what_it_reads_is_what_flow28_makes():
     entry = registry.get("model", "ststnet")
     channels = registry.get("descriptor", entry.meta["inputs"]).meta["channels"]

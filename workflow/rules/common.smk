@@ -11,9 +11,16 @@ from snakemake.exceptions import WorkflowError
 # This checkout's library, here and in the jobs, whatever the environment has installed (a second clone, dvc exp).
 HERE = str(Path(str(workflow.current_basedir)).parent.parent.resolve())
 sys.path.insert(0, HERE)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")]))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [HERE, os.environ.get("PYTHONPATH")])
+)
 # Jobs are the parallelism; threads of BLAS would only fight over the cores and change the last bits.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+for variable in (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+):
     os.environ[variable] = "1"
 
 from mer_lib import clips, params, provenance, registry
@@ -35,7 +42,11 @@ SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 EXPERIMENTS = SETTINGS.all_experiments()
 LOCAL = Path("local.yaml")
-ROOTS = ((yaml.safe_load(LOCAL.read_text()) or {}).get("roots") or {}) if LOCAL.exists() else {}
+ROOTS = (
+    ((yaml.safe_load(LOCAL.read_text()) or {}).get("roots") or {})
+    if LOCAL.exists()
+    else {}
+)
 
 
 def root(corpus):
@@ -47,7 +58,9 @@ def root(corpus):
 def plan(corpus):
     """The clip table of a corpus and the problems of its sheet, known before the DAG is built."""
     limits = SETTINGS.ingest.model_dump()
-    return in_one_line(indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, **limits)
+    return in_one_line(
+        indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, **limits
+    )
 
 
 @cache
@@ -79,7 +92,12 @@ class Stage:
     """What a stage will do, as data: its options, its code and the stages above it; `made` is a rule's param."""
 
     def __init__(self, name, modules, options, above=()):
-        self.name, self.modules, self.options, self.above = name, modules, options, above
+        self.name, self.modules, self.options, self.above = (
+            name,
+            modules,
+            options,
+            above,
+        )
 
     def recipe(self, wc):
         return self.made(wc)["recipe"]
@@ -87,20 +105,37 @@ class Stage:
     def made(self, wc):
         wc = dict(wc)
         options = self.options(wc)
-        code = provenance.code_digest(*(self.modules(wc) if callable(self.modules) else self.modules))
-        above = {stage.name: stage.recipe(w) for stage, w in (self.above(wc) if callable(self.above) else [(s, wc) for s in self.above])}
-        found = {"stage": self.name, "corpus": wc["corpus"], "options": options, "code": code, "above": above}
+        code = provenance.code_digest(
+            *(self.modules(wc) if callable(self.modules) else self.modules)
+        )
+        above = {
+            stage.name: stage.recipe(w)
+            for stage, w in (
+                self.above(wc)
+                if callable(self.above)
+                else [(s, wc) for s in self.above]
+            )
+        }
+        found = {
+            "stage": self.name,
+            "corpus": wc["corpus"],
+            "options": options,
+            "code": code,
+            "above": above,
+        }
         found["recipe"] = provenance.recipe(self.name, options, code, above.values())
         if "shard" in wc:
-            found |= {"shard": wc["shard"], "rows": clips.digest(shards(wc["corpus"])[wc["shard"]])}
+            found |= {
+                "shard": wc["shard"],
+                "rows": clips.digest(shards(wc["corpus"])[wc["shard"]]),
+            }
         return found
 
 
 wildcard_constraints:
     corpus=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
-    subject=r"[^/]+",
-    shard=r"\d{4,}",
-    group=r"\d{3,}",
+    shard=r"\d+",
+    group=r"\d+",
     protocol=r"[a-z0-9_]+",
     descriptor=r"[a-z0-9_]+",
     experiment=r"[A-Za-z0-9][A-Za-z0-9_.@-]*",

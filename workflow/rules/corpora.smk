@@ -12,15 +12,18 @@ def corpus_modules(wc):
 
 
 def corpus_options(wc):
-    return CORPORA[wc["corpus"]].options if is_synthetic(wc["corpus"]) else {}
+    """What a rendered clip depends on beside its row of the table."""
+    options = CORPORA[wc["corpus"]].options if is_synthetic(wc["corpus"]) else {}
+    return {name: options[name] for name in ("seed", "size", "strength") if name in options}
 
 
 CORPUS = Stage("corpus", corpus_modules, corpus_options)
 
 
-def subject_rows(wc):
+def made_of_subject(wc):
     table = plan(wc.corpus)[0]
-    return table[table["source"].str.startswith(f"{wc.subject}/")]
+    rows = table[table["source"].str.startswith(f"{wc.subject}/")]
+    return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.digest(rows)}
 
 
 def sources(wc):
@@ -32,24 +35,28 @@ def sources(wc):
 
 
 def subjects_of(corpus):
-    return sorted({source.split("/")[0] for source in plan(corpus)[0]["source"]}) if is_synthetic(corpus) else []
+    return (
+        sorted({source.split("/")[0] for source in plan(corpus)[0]["source"]})
+        if is_synthetic(corpus)
+        else []
+    )
 
 
 rule index:
     output:
         clips="results/{corpus}/clips.csv",
         problems="results/{corpus}/index_problems.csv",
-    params:
-        table=lambda wc: clips.digest(plan(wc.corpus)[0]),
-        corpus=lambda wc: CORPORA[wc.corpus].model_dump(),
-        root=lambda wc: root(wc.corpus),
-        limits=SETTINGS.ingest.model_dump(),
     log:
         "logs/{corpus}/index.log",
     benchmark:
         "results/{corpus}/benchmarks/index.tsv"
     resources:
         mem_mb=1000,
+    params:
+        table=lambda wc: clips.digest(plan(wc.corpus)[0]),
+        corpus=lambda wc: CORPORA[wc.corpus].model_dump(),
+        root=lambda wc: root(wc.corpus),
+        limits=SETTINGS.ingest.model_dump(),
     script:
         "../scripts/index.py"
 
@@ -59,15 +66,17 @@ rule render_subject:
         clips=ancient("results/{corpus}/clips.csv"),
     output:
         directory("data/{corpus}/{subject}"),
-    params:
-        made=CORPUS.made,
-        rows=lambda wc: clips.digest(subject_rows(wc)),
     log:
         "logs/{corpus}/render/{subject}.log",
     benchmark:
         "results/{corpus}/benchmarks/render/{subject}.tsv"
+    wildcard_constraints:
+        corpus="|".join(filter(is_synthetic, CORPORA)) or "-",  # a lab's own files are nobody's output
+        subject=r"s\d+",
     resources:
         mem_mb=1000,
+    params:
+        made=made_of_subject,
     script:
         "../scripts/render_subject.py"
 

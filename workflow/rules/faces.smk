@@ -4,8 +4,14 @@
 
 FACES = Stage(
     "faces",
-    ["mer_lib.faces.crop", "mer_lib.faces.detect", "mer_lib.ingest.source", "mer_lib.clips", "mer_lib.store"],
-    lambda wc: {"faces": SETTINGS.faces.model_dump(), "ingest": SETTINGS.ingest.model_dump()},
+    [
+        "mer_lib.faces.crop",
+        "mer_lib.faces.detect",
+        "mer_lib.ingest.source",
+        "mer_lib.clips",
+        "mer_lib.store",
+    ],
+    lambda wc: SETTINGS.faces.model_dump(),
     above=[CORPUS],
 )
 
@@ -16,16 +22,16 @@ rule faces_shard:
         sources=sources,
     output:
         "results/{corpus}/faces/{shard}.h5",
-    params:
-        made=FACES.made,
-        root=lambda wc: root(wc.corpus),
-        size=SETTINGS.shards.size,
     log:
         "logs/{corpus}/faces/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/faces/{shard}.tsv"
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
+    params:
+        made=FACES.made,
+        root=lambda wc: root(wc.corpus),
+        size=SETTINGS.shards.size,
     script:
         "../scripts/faces.py"
 

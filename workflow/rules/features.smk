@@ -6,7 +6,12 @@ FEATURES = Stage(
     "features",
     lambda wc: [registry.get("descriptor", wc["descriptor"]).module, "mer_lib.store"],
     lambda wc: SETTINGS.options("descriptor", wc["descriptor"]),
-    above=lambda wc: [(MOTION, {**wc, "pairs": registry.get("descriptor", wc["descriptor"]).meta["reads"]})],
+    above=lambda wc: [
+        (
+            MOTION,
+            {**wc, "pairs": registry.get("descriptor", wc["descriptor"]).meta["reads"]},
+        )
+    ],
 )
 
 
@@ -25,15 +30,15 @@ rule features_shard:
         motion=motion_of,
     output:
         "results/{corpus}/features/{descriptor}/{shard}.h5",
-    params:
-        made=FEATURES.made,
-        size=SETTINGS.shards.size,
     log:
         "logs/{corpus}/features/{descriptor}/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/features/{descriptor}/{shard}.tsv"
     resources:
         mem_mb=lambda wc, attempt: 1500 * attempt,
+    params:
+        made=FEATURES.made,
+        size=SETTINGS.shards.size,
     script:
         "../scripts/features.py"
 
@@ -41,8 +46,17 @@ rule features_shard:
 def stores_of(wc):
     """Every store of a corpus that may have lost a clip."""
     stages = ["faces", "registered", *(f"features/{d}" for d in descriptors_read())]
-    stages += sorted({f"motion/{registry.get('descriptor', d).meta['reads']}" for d in descriptors_read()})
-    return [f"results/{wc.corpus}/{stage}/{shard}.h5" for stage in stages for shard in shards(wc.corpus)]
+    stages += sorted(
+        {
+            f"motion/{registry.get('descriptor', d).meta['reads']}"
+            for d in descriptors_read()
+        }
+    )
+    return [
+        f"results/{wc.corpus}/{stage}/{shard}.h5"
+        for stage in stages
+        for shard in shards(wc.corpus)
+    ]
 
 
 rule problems:

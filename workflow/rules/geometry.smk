@@ -16,15 +16,15 @@ rule register_shard:
         faces="results/{corpus}/faces/{shard}.h5",
     output:
         "results/{corpus}/registered/{shard}.h5",
-    params:
-        made=REGISTERED.made,
-        size=SETTINGS.shards.size,
     log:
         "logs/{corpus}/registered/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/registered/{shard}.tsv"
     resources:
         mem_mb=lambda wc, attempt: 1500 * attempt,
+    params:
+        made=REGISTERED.made,
+        size=SETTINGS.shards.size,
     script:
         "../scripts/register.py"
 

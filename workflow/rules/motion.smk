@@ -9,7 +9,11 @@ def motion_options(wc):
 
 
 def motion_modules(wc):
-    return ["mer_lib.motion.flow", "mer_lib.motion.strain", registry.get("flow", motion_options(wc)["flow"]).module]
+    return [
+        "mer_lib.motion.flow",
+        "mer_lib.motion.strain",
+        registry.get("flow", motion_options(wc)["flow"]).module,
+    ]
 
 
 def above_motion(wc):
@@ -33,23 +37,31 @@ rule motion_shard:
         apex=spotted_apex,
     output:
         "results/{corpus}/motion/{pairs}/{shard}.h5",
-    params:
-        made=MOTION.made,
-        size=SETTINGS.shards.size,
     log:
         "logs/{corpus}/motion/{pairs}/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/motion/{pairs}/{shard}.tsv"
     resources:
         mem_mb=lambda wc, attempt: 1500 * attempt,
+    params:
+        made=MOTION.made,
+        size=SETTINGS.shards.size,
     script:
         "../scripts/motion.py"
 
 
 def motion_read():
     """The motion stores that the chosen experiments read, and the joined apexes where some were spotted."""
-    pairs = {registry.get("descriptor", e.descriptor).meta["reads"] for e in EXPERIMENTS.values()}
-    stores = [f"results/{c}/motion/{p}/{shard}.h5" for c in CORPORA for p in sorted(pairs) for shard in shards(c)]
+    pairs = {
+        registry.get("descriptor", e.descriptor).meta["reads"]
+        for e in EXPERIMENTS.values()
+    }
+    stores = [
+        f"results/{c}/motion/{p}/{shard}.h5"
+        for c in CORPORA
+        for p in sorted(pairs)
+        for shard in shards(c)
+    ]
     return stores + [f"results/{c}/apex.csv" for c in CORPORA if lacking_apex(c)]
 
 

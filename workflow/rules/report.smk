@@ -9,20 +9,25 @@ def example_shards(wc):
     return list(shards(wc.corpus))[:wanted]
 
 
+def described():
+    """The settings in force, as the report shows them."""
+    return yaml.safe_dump(SETTINGS.model_dump(mode="json"), sort_keys=False)
+
+
 rule costs:
     input:
         leaderboard="results/{corpus}/leaderboard.csv",
         problems="results/{corpus}/problems.csv",
     output:
         "results/{corpus}/costs.csv",
-    params:
-        code=provenance.code_digest("mer_lib.report.costs"),
     log:
         "logs/{corpus}/costs.log",
     benchmark:
         "results/{corpus}/benchmarks/costs.tsv"
     resources:
         mem_mb=500,
+    params:
+        code=provenance.code_digest("mer_lib.report.costs"),
     script:
         "../scripts/costs.py"
 
@@ -34,24 +39,38 @@ rule report_page:
         problems="results/{corpus}/problems.csv",
         costs="results/{corpus}/costs.csv",
         metrics=corpus_files("results/{corpus}/metrics/{protocol}/{experiment}.json"),
-        predictions=corpus_files("results/{corpus}/predictions/{protocol}/{experiment}.csv"),
+        predictions=corpus_files(
+            "results/{corpus}/predictions/{protocol}/{experiment}.csv"
+        ),
         curves=corpus_files("results/{corpus}/curves/{protocol}/{experiment}.csv"),
-        registered=lambda wc: [f"results/{wc.corpus}/registered/{shard}.h5" for shard in example_shards(wc)],
-        motion=lambda wc: [f"results/{wc.corpus}/motion/onset_apex/{shard}.h5" for shard in example_shards(wc)],
+        registered=lambda wc: [
+            f"results/{wc.corpus}/registered/{shard}.h5"
+            for shard in example_shards(wc)
+        ],
+        motion=lambda wc: [
+            f"results/{wc.corpus}/motion/onset_apex/{shard}.h5"
+            for shard in example_shards(wc)
+        ],
     output:
-        report("results/{corpus}/report/index.html", caption="../report/page.rst", category="{corpus}"),
-    params:
-        examples=SETTINGS.report.examples,
-        synthetic=lambda wc: is_synthetic(wc.corpus),
-        experiments=lambda wc: {name: e.protocol for name, e in scored(wc.corpus).items()},
-        settings=lambda wc: described(wc.corpus),
-        code=provenance.code_digest("mer_lib.report.page"),
+        report(
+            "results/{corpus}/report/index.html",
+            caption="../report/page.rst",
+            category="{corpus}",
+        ),
     log:
         "logs/{corpus}/report.log",
     benchmark:
         "results/{corpus}/benchmarks/report.tsv"
     resources:
         mem_mb=1500,
+    params:
+        examples=SETTINGS.report.examples,
+        synthetic=lambda wc: is_synthetic(wc.corpus),
+        experiments=lambda wc: {
+            name: e.protocol for name, e in scored(wc.corpus).items()
+        },
+        settings=described(),
+        code=provenance.code_digest("mer_lib.report.page"),
     script:
         "../scripts/report.py"
 
@@ -63,13 +82,19 @@ rule summary:
         page="results/{corpus}/report/index.html",
     output:
         "results/{corpus}/summary.txt",
-    params:
-        strict=SETTINGS.problems.strict,
     log:
         "logs/{corpus}/summary.log",
     benchmark:
         "results/{corpus}/benchmarks/summary.tsv"
     resources:
         mem_mb=500,
+    params:
+        strict=SETTINGS.problems.strict,
     script:
         "../scripts/summary.py"
+
+
+rule reports:
+    input:
+        [f"results/{c}/report/index.html" for c in CORPORA],
+        [f"results/{c}/summary.txt" for c in CORPORA],

@@ -9,7 +9,10 @@ FAST_FLOW = lambda wc: {
 
 APEX = Stage(
     "apex",
-    lambda wc: ["mer_lib.spotting.apex", registry.get("flow", SETTINGS.motion.frames).module],
+    lambda wc: [
+        "mer_lib.spotting.apex",
+        registry.get("flow", SETTINGS.motion.frames).module,
+    ],
     FAST_FLOW,
     above=[REGISTERED],
 )
@@ -17,7 +20,9 @@ APEX = Stage(
 
 def lacking_apex(corpus):
     """The shards in which some clip has no annotated apex."""
-    return [shard for shard, rows in shards(corpus).items() if rows["apex"].isna().any()]
+    return [
+        shard for shard, rows in shards(corpus).items() if rows["apex"].isna().any()
+    ]
 
 
 rule spot_shard:
@@ -26,22 +31,26 @@ rule spot_shard:
         registered="results/{corpus}/registered/{shard}.h5",
     output:
         "results/{corpus}/apex/{shard}.csv",
-    params:
-        made=APEX.made,
-        size=SETTINGS.shards.size,
     log:
         "logs/{corpus}/apex/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/apex/{shard}.tsv"
     resources:
         mem_mb=lambda wc, attempt: 1500 * attempt,
+    params:
+        made=APEX.made,
+        size=SETTINGS.shards.size,
     script:
         "../scripts/spot.py"
 
 
 rule apex:
     input:
-        lambda wc: expand("results/{corpus}/apex/{shard}.csv", corpus=wc.corpus, shard=lacking_apex(wc.corpus)),
+        lambda wc: expand(
+            "results/{corpus}/apex/{shard}.csv",
+            corpus=wc.corpus,
+            shard=lacking_apex(wc.corpus),
+        ),
     output:
         "results/{corpus}/apex.csv",
     log:

@@ -46,6 +46,21 @@ def opened(snakemake, stage, path):
     return store.Store(path, recipe=snakemake.params.made["above"][stage])
 
 
+def samples(snakemake):
+    """The features of all clips that are left, with the rows that say whose they are."""
+    import numpy as np
+
+    from mer_lib.learning.samples import finite
+
+    table, x, ids = clips.load(snakemake.input.clips).set_index("clip", drop=False), [], []
+    for path in snakemake.input.features:
+        with opened(snakemake, "features", path) as features:
+            if features.clips:
+                x.append(features.column("x"))
+                ids += features.clips
+    return finite(np.concatenate(x), table.loc[ids].assign(yaw=0).reset_index(drop=True))
+
+
 def header(snakemake, **inputs):
     """The header of the job's store: what made it, and the digests of its inputs."""
     made = snakemake.params.made

@@ -24,10 +24,10 @@ def section(data: ReportData) -> Markup | None:
     ]
     by_experiment = data.costs[data.costs["experiment"].fillna("").ne("")]
     if len(by_experiment):
-        rows = [
-            _row(f"{cost['stage']}: {cost['experiment']}", cost, total) for _, cost in by_experiment.iterrows()
-        ]
-        blocks.append(ui.details("By experiment", ui.table("Of these, by experiment", columns, rows, synthetic=data.synthetic)))
+        rows = [_row(f"{cost['stage']}: {cost['experiment']}", cost, total) for _, cost in by_experiment.iterrows()]
+        blocks.append(
+            ui.details("By experiment", ui.table("Of these, by experiment", columns, rows, synthetic=data.synthetic))
+        )
     return Markup("\n").join(blocks)
 
 

@@ -15,24 +15,31 @@ FIGURES = (("loss", "loss"), ("uf1", "UF1"))
 
 @register("section", "curves", order=60, title="Training curves")
 def section(data: ReportData) -> Markup | None:
-    """Loss and UF1 by epoch, the median and the middle 80 % of folds and seeds."""
+    """Loss and UF1 by epoch, the median and the middle 80% of folds and seeds."""
     known = {key: table for key, table in data.curves.items() if len(table)}
     if not known:
         return None
     panels = [
-        panel for key, table in known.items() for column, label in FIGURES if (panel := _panel(data, key, table, column, label))
+        panel
+        for key, table in known.items()
+        for column, label in FIGURES
+        if (panel := _panel(data, key, table, column, label))
     ]
-    caption = "Median and middle 80 % of folds and seeds. No curve of a held-out subject chose an epoch that is ranked."
+    caption = "Median and middle 80% of folds and seeds. No curve of a held-out subject chose an epoch that is ranked."
     return ui.figure(ui.grid(panels), caption, synthetic=data.synthetic)
 
 
 def _panel(data: ReportData, key: Key, table: pd.DataFrame, column: str, label: str) -> Markup | None:
-    curves = {str(split): _band(rows, column) for split, rows in table.dropna(subset=[column]).groupby("split", sort=False)}
+    curves = {
+        str(split): _band(rows, column) for split, rows in table.dropna(subset=[column]).groupby("split", sort=False)
+    }
     if not curves:
         return None
     name = "-".join(("curve", column, str(list(data.curves).index(key))))
     last = "; ".join(f"{split} ends at {mean[-1]:.3f}" for split, (_, mean, _, _) in curves.items())
-    return figures.lines(name, data.name(key), label, curves, f"{label} of {data.name(key)} by epoch: {last}")
+    return figures.lines(
+        name, f"{data.name(key)}: {label}", label, curves, f"{label} of {data.name(key)} by epoch: {last}"
+    )
 
 
 def _band(rows: pd.DataFrame, column: str) -> tuple[np.ndarray, ...]:

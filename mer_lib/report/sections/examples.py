@@ -29,8 +29,14 @@ def _example(data: ReportData, example: Example) -> Markup:
     pictures = [
         ("onset", images.photo(example.onset, f"Onset of {example.clip}")),
         ("apex", images.photo(example.apex, f"Apex of {example.clip}, {label}")),
-        (f"flow, up to {longest:.1f} px", images.flow(example.flow, f"Optical flow from onset to apex of {example.clip}")),
-        (f"strain, up to {example.strain.max():.2f}", images.strain(example.strain, f"Optical strain of {example.clip}")),
+        (
+            f"flow, up to {longest:.1f} px",
+            images.flow(example.flow, f"Optical flow from onset to apex of {example.clip}"),
+        ),
+        (
+            f"strain, up to {example.strain.max():.2f}",
+            images.strain(example.strain, f"Optical strain of {example.clip}"),
+        ),
     ]
     return ui.render(
         "example.html.j2", clip=example.clip, label=label, pictures=pictures, said=_said(data, example.clip),

@@ -10,7 +10,7 @@ from mer_lib.registry import register
 from mer_lib.report import figures, ui
 from mer_lib.report.data import ReportData
 
-COLUMNS = ("experiment", "protocol", "UF1", "UAR", "accuracy", "seeds", "parameters", "epoch chosen")
+COLUMNS = ("experiment", "UF1", "UAR", "accuracy", "seeds", "parameters", "protocol", "epoch chosen")
 
 
 @register("section", "leaderboard", order=20, title="Leaderboard")
@@ -28,7 +28,9 @@ def section(data: ReportData) -> Markup | None:
             "Hollow dots are not ranked. The dashed line is chance.",
             synthetic=data.synthetic,
         ),
-        ui.table("Results on the whole corpus", COLUMNS, groups, synthetic=data.synthetic, text=("protocol", "epoch chosen")),
+        ui.table(
+            "Results on the whole corpus", COLUMNS, groups, synthetic=data.synthetic, text=("protocol", "epoch chosen")
+        ),
     ]
     if len(board) > len(full):
         blocks.append(_parts(data))
@@ -46,7 +48,9 @@ def _figure(data: ReportData, full: pd.DataFrame, name: str) -> Markup:
         value, low, high = (getattr(row, column) for column in (name, f"{name}_low", f"{name}_high"))
         seeds = [each[name] for each in metrics.get("seeds", {}).get("each", {}).values()]
         dots.append(
-            figures.Dot(data.name((row.protocol, row.experiment)), value, low, high, seeds if len(seeds) > 1 else (), row.ranked)
+            figures.Dot(
+                data.name((row.protocol, row.experiment)), value, low, high, seeds if len(seeds) > 1 else (), row.ranked
+            )
         )
     classes = {len(metrics["classes"]) for metrics in data.metrics.values()}
     said = "; ".join(f"{d.label} {ui.number(d.value)}" for d in dots)
@@ -59,12 +63,12 @@ def _rows(board: pd.DataFrame) -> list[list[str | ui.Cell]]:
     return [
         [
             ui.Cell(row.experiment, row.method if row.method != row.experiment else ""),
-            ui.Cell(row.protocol, "" if row.subject_disjoint else "subjects on both sides"),
             ui.Cell(ui.number(row.uf1), ui.span(row.uf1_low, row.uf1_high)),
             ui.Cell(ui.number(row.uar), ui.span(row.uar_low, row.uar_high)),
             ui.number(row.accuracy),
             ui.count(row.seeds),
             ui.count(row.parameters),
+            ui.Cell(row.protocol, "" if row.subject_disjoint else "subjects on both sides"),
             ui.Cell(row.selection, "on the test subject" if row.selection == "oracle" else ""),
         ]
         for row in board.itertuples()
@@ -79,9 +83,7 @@ def _parts(data: ReportData) -> Markup:
     for (experiment, protocol), group in parts.groupby(["experiment", "protocol"], sort=False):
         by_part = group.set_index("part")
         rows.append([data.name((protocol, experiment)), *(_both(by_part, name) for name in names)])
-    return ui.table(
-        "Parts of the same folds: UF1 over UAR", ["experiment", *names], rows, synthetic=data.synthetic
-    )
+    return ui.table("Parts of the same folds: UF1 over UAR", ["experiment", *names], rows, synthetic=data.synthetic)
 
 
 def _both(by_part: pd.DataFrame, name: str) -> ui.Cell:

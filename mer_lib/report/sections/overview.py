@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
+from mer_lib.evaluation.leaderboard import FULL
 from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
@@ -27,15 +28,15 @@ def section(data: ReportData) -> Markup:
 
 
 def _lead(data: ReportData) -> Markup:
-    experiments = sorted({experiment for _, experiment in data.metrics})
-    if not experiments:
+    if not data.metrics:
         return ui.paragraph(f"No experiment was evaluated on {data.corpus}.", "lead")
-    protocols = sorted({protocol for protocol, _ in data.metrics})
-    text = f"{ui.listing(experiments)} on {data.corpus}, under {ui.listing(protocols)}."
+    experiments = dict.fromkeys(experiment for _, experiment in data.metrics)
+    protocols = dict.fromkeys(ui.title("protocol", protocol) for protocol, _ in data.metrics)
+    text = f"{ui.listing(experiments)}, tested by {ui.listing(protocols)}."
     board = data.leaderboard
-    ranked = board[board["ranked"] & board["part"].eq("full")] if len(board) else board
+    ranked = board[board["ranked"] & board["part"].eq(FULL)] if len(board) else board
     if len(ranked):
-        best = ranked.sort_values("uf1", ascending=False).iloc[0]
+        best = ranked.loc[ranked["uf1"].idxmax()]
         interval = ui.span(best["uf1_low"], best["uf1_high"])
         text += f" Best ranked: {best['experiment']}, UF1 {ui.number(best['uf1'])}"
         text += f" (interval {interval})." if interval else "."

@@ -23,7 +23,12 @@ def section(data: ReportData) -> Markup | None:
         rows = found[found["severity"] == severity].fillna("")
         if len(rows):
             groups[f"{heading} ({len(rows)})"] = [
-                [ui.Cell(str(row.clip or row.file or "all clips"), str(row.file) if row.clip else ""), row.stage, row.what, row.remedy]
+                [
+                    ui.Cell(str(row.clip or row.file or "all clips"), str(row.file) if row.clip else ""),
+                    row.stage,
+                    row.what,
+                    row.remedy,
+                ]
                 for row in rows.itertuples()
             ]
     return ui.table("Problems", COLUMNS, groups, synthetic=data.synthetic, text=COLUMNS)

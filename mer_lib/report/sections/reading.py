@@ -11,8 +11,8 @@ from mer_lib.report import ui
 from mer_lib.report.data import ReportData
 
 LINES = (
-    "UF1 and UAR are pooled: hits and misses of each class are summed over all folds, then F1 or recall is taken per class "
-    "and averaged over the classes. Averages of per-fold F1 are another, incomparable figure.",
+    "UF1 and UAR are pooled: hits and misses of each class are summed over all folds, then F1 or recall is taken per "
+    "class and averaged over the classes. Averages of per-fold F1 are another, incomparable figure.",
     "Several seeds: each figure is computed for each seed and then averaged. Confusion matrices add the seeds up.",
     "Intervals come from resampling subjects, since clips of one face are not independent. Two methods whose intervals "
     "overlap may still differ: that takes a paired test.",
@@ -38,6 +38,6 @@ def _constant(metrics: dict) -> str:
     reached = scores(always)
     return (
         f"Always answering '{metrics['classes'][truth.argmax()]}' would reach accuracy {ui.number(reached.accuracy)}, "
-        f"UF1 {ui.number(reached.uf1)} and UAR {ui.number(reached.uar)}; guessing in proportion to the classes reaches about "
-        f"{1 / np.count_nonzero(truth):.2f} in both."
+        f"UF1 {ui.number(reached.uf1)} and UAR {ui.number(reached.uar)}; guessing in proportion to the classes reaches "
+        f"about {1 / np.count_nonzero(truth):.2f} in both, which the figures call chance."
     )

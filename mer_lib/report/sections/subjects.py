@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -16,11 +17,13 @@ def section(data: ReportData) -> Markup | None:
     tables = {data.name(key): _shares(table) for key, table in data.predictions.items() if "subject" in table}
     if not tables:
         return None
-    strips = {name: (table["right"].to_numpy(), table["clips"].to_numpy(float)) for name, table in tables.items()}
-    said = "; ".join(f"{name}: median {values.mean():.2f}" for name, (values, _) in strips.items())
-    figure = figures.strips("subjects", "Accuracy of each subject", strips, f"One dot a subject. {said}")
+    shares = {name: table["right"].to_numpy() for name, table in tables.items()}
+    said = "; ".join(f"{name}: median {np.median(values):.2f}" for name, values in shares.items())
+    figure = figures.histograms(
+        "subjects", "Subjects by accuracy", shares, f"Histograms of accuracy over subjects. {said}"
+    )
     caption = (
-        "One dot a held-out subject, larger for more clips; the stroke is the median. Accuracy, not UF1: a few clips of one "
+        "Held-out subjects around each accuracy; the triangle is the median. Accuracy, not UF1: the few clips of one "
         "person seldom hold every class."
     )
     blocks = [ui.figure(figure, caption, synthetic=data.synthetic)]

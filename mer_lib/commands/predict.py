@@ -1,0 +1,130 @@
+"""``mer predict``: one clip through every stage above a model, as the model's own card says they were set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_lib import registry, weights
+from mer_lib.faces.crop import crop_clip
+from mer_lib.faces.detect import Detector
+from mer_lib.geometry.registration import register
+from mer_lib.ingest.media import Source
+from mer_lib.ingest.source import open_source
+from mer_lib.learning.learner import Fitted
+from mer_lib.motion import colour
+from mer_lib.motion.pairs import motion_of
+from mer_lib.problems import BadInput
+from mer_lib.spotting.apex import spot_apex
+from mer_lib.whole import replacing
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a clip: probabilities by class, the frames it rests on, and how sure one may be."""
+
+    probabilities: dict[str, float]
+    onset: int
+    apex: int
+    spotted: bool
+    pictures: tuple[np.ndarray, np.ndarray]
+    flow: np.ndarray
+    strain: np.ndarray
+    warning: str
+
+
+def predict(
+    clip: Path,
+    model: Path,
+    *,
+    onset: int | None = None,
+    apex: int | None = None,
+    offset: int | None = None,
+    max_frames: int = 1000,
+    device: str = "cpu",
+) -> Prediction:
+    """Classify a video or a folder of frames.
+
+    Positions count from 0; onset and offset default to the whole clip, a missing apex is spotted as the corpus's are
+    (largest mean flow from the onset). Raises BadInput for media, intervals and models that cannot be used.
+    """
+    tensors, card = weights.load(model)
+    if "pipeline" not in card:
+        raise BadInput("holds the models of single folds", "name a file of results/*/models/", file=model)
+    stages = card["pipeline"]
+    source = open_source(clip, "frames" if clip.is_dir() else "video")
+    start, stop = _interval(source, onset, apex, offset, max_frames)
+    face = crop_clip(source, start, stop, Detector(device), **stages["faces"])
+    frames = register(face.frames, face.landmarks, **stages["registered"]).frames
+    at = apex - start if apex is not None else _spot(frames, stages["apex"])
+    motion = motion_of(frames, at, flow=stages["motion"]["flow"], **stages["motion"]["options"])
+    describe: Callable[..., np.ndarray] = registry.get("descriptor", stages["descriptor"]).load()
+    features = describe(motion["flow"], motion["strain"], **stages["features"])
+    fitted = Fitted.from_state(tensors, card)
+    shares = fitted.probabilities(features, device)[0]
+    return Prediction(
+        probabilities={name: float(share) for name, share in zip(fitted.classes, shares, strict=True)},
+        onset=start,
+        apex=start + at,
+        spotted=apex is None,
+        pictures=(frames[0], frames[at]),
+        flow=motion["flow"][0],
+        strain=motion["strain"][0],
+        warning=_warning(card),
+    )
+
+
+def _interval(
+    source: Source, onset: int | None, apex: int | None, offset: int | None, max_frames: int
+) -> tuple[int, int]:
+    start, stop = onset or 0, source.count if offset is None else offset + 1
+    if not 0 <= start < stop - 1 or stop > source.count or (apex is not None and not start < apex < stop):
+        raise BadInput(
+            f"the interval {start} to {stop - 1}{'' if apex is None else f' with apex {apex}'} does not fit",
+            f"its frames are 0 to {source.count - 1}, and the apex comes after the onset",
+            file=source.path,
+        )
+    if stop - start > max_frames:
+        raise BadInput(f"{stop - start} frames", f"name --onset and --offset: at most {max_frames}", file=source.path)
+    return start, stop
+
+
+def _spot(frames: np.ndarray, stage: dict[str, Any]) -> int:
+    return spot_apex(frames, flow=stage["flow"], **stage["options"])[0]
+
+
+def _warning(card: dict[str, Any]) -> str:
+    """What the model was trained on, and what that is worth for another person."""
+    corpus = f"{card['clips']} clips of {card['subjects']} subjects of '{card['corpus']}'"
+    faces = " These are rendered faces, not people: take the answer as a demonstration." if card["synthetic"] else ""
+    return f"{card['experiment']} was trained on {corpus}.{faces} It answers with one of its classes whatever it is shown, also where nothing is felt."
+
+
+def picture(found: Prediction, path: Path) -> None:
+    """Onset, apex, flow in colour, strain and the probabilities side by side, as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    panels = figure.subplots(1, 5)
+    shown = [
+        (found.pictures[0], f"onset, frame {found.onset}", {}),
+        (found.pictures[1], f"apex, frame {found.apex}{' (spotted)' if found.spotted else ''}", {}),
+        (colour.encode(found.flow), f"flow, at most {np.linalg.norm(found.flow, axis=-1).max():.1f} px", {}),
+        (found.strain, "strain", {"cmap": "magma"}),
+    ]
+    for axes, (image, title, how) in zip(panels, shown, strict=False):
+        axes.imshow(image, **how)
+        axes.set_title(title, fontsize=10)
+        axes.set_axis_off()
+    names, shares = list(found.probabilities), list(found.probabilities.values())
+    bars = panels[-1].barh(names, shares, color="#4c72b0")
+    panels[-1].bar_label(bars, [f"{share:.2f}" for share in shares], padding=3)
+    panels[-1].set(xlim=(0, 1.15), title="probability")
+    panels[-1].invert_yaxis()
+    figure.suptitle(found.warning, fontsize=8, wrap=True)
+    with replacing(path) as part:
+        figure.savefig(part, dpi=120, format="png")

@@ -1,0 +1,83 @@
+"""``mer metrics``: a table of truth and prediction read from a file, and its figures as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mer_lib.evaluation.metrics import infer_classes
+from mer_lib.problems import BadInput
+from mer_lib.registry import suggestion
+
+_TEXT = ("clip", "dataset", "subject", "fold")
+
+
+def read(path: Path, truth: str, predicted: str) -> pd.DataFrame:
+    """The table with its columns of truth and prediction under those names. Raises BadInput."""
+    text = {name: str for name in (*_TEXT, truth, predicted)}
+    try:
+        table = pd.read_csv(path, dtype=text, keep_default_na=False)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors, and so is text that is no UTF-8
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise BadInput(f"cannot be read ({why})", "give a CSV file", file=path) from None
+    for option, column in (("--truth", truth), ("--predicted", predicted)):
+        if column not in table:
+            near = suggestion(column, table.columns)
+            raise BadInput(f"no column '{column}'", f"name it with {option} ({near})", file=path)
+    return table.rename(columns={truth: "truth", predicted: "predicted"})
+
+
+def named(table: pd.DataFrame, classes: str) -> tuple[str, ...]:
+    """The classes to score: ``classes`` cut at its commas, or what the table speaks of."""
+    return tuple(name.strip() for name in classes.split(",")) if classes else infer_classes(table)
+
+
+def numbered(table: pd.DataFrame, classes: Sequence[str]) -> str:
+    """What the numbers of a table without names were taken for; '' where it has names."""
+    if set(table["truth"]) & set(classes):
+        return ""
+    return "classes by number: " + ", ".join(f"{k} {name}" for k, name in enumerate(classes))
+
+
+def text(found: dict[str, Any]) -> str:
+    """What ``evaluation.metrics.summary`` found, for a terminal."""
+    lines = [_counts(found), ""]
+    for name, label in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy")):
+        interval = found["intervals"].get(name)
+        bounds = f"   95% interval over subjects {interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
+        lines.append(f"{label:9}{_figure(found[name])}{bounds}")
+    lines += ["", "confusion matrix: truth in rows, predicted in columns"]
+    rows = zip(found["classes"], found["confusion"], strict=True)
+    lines += _columns(["", *found["classes"]], ([name, *map(str, row)] for name, row in rows))
+    figures = ("precision", "recall", "f1")
+    lines += ["", *_columns(["class", "precision", "recall", "F1", "clips"], (
+        [name, *(_figure(each[f]) for f in figures), str(each["support"])] for name, each in found["per_class"].items()
+    ))]  # fmt: skip
+    for heading, parts in (("part", found["parts"]), ("yaw", found["by_yaw"]), ("seed", found["seeds"]["each"])):
+        if len(parts) > 1:
+            rows = ([name, *(_figure(part.get(f)) for f in ("uf1", "uar"))] for name, part in parts.items())
+            lines += ["", *_columns([heading, "UF1", "UAR"], rows)]
+    return "\n".join(lines)
+
+
+def _counts(found: dict[str, Any]) -> str:
+    subjects = f" of {found['subjects']} subjects" if found["subjects"] else ""
+    seeds = len(found["seeds"]["each"])
+    return f"{found['clips']} clips{subjects}" + (f", mean over {seeds} seeds" if seeds > 1 else "")
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right."""
+    table = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in table
+    ]

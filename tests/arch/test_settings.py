@@ -1,0 +1,137 @@
+"""params.yaml: every value documented where it stands and used; a stage receives the options it uses and no others."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mer_lib import params
+from mer_lib.problems import BadInput
+
+ROOT = Path(__file__).parent.parent.parent
+FILE = ROOT / "params.yaml"
+TEXT = FILE.read_text(encoding="utf-8")
+
+
+def leaves(node: dict, head: str = "") -> list[str]:
+    found = []
+    for key, value in node.items():
+        deep = isinstance(value, dict) and value and key != "experiments"
+        found += leaves(value, f"{head}{key}.") if deep else [f"{head}{key}"]
+    return found
+
+
+LEAVES = leaves(yaml.safe_load(TEXT))
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_every_option_is_explained(leaf):
+    key = leaf.split(".")[-1]
+    indent = "  " * leaf.count(".")
+    lines = [line for line in TEXT.splitlines() if line.startswith(f"{indent}{key}:")]
+    explained = [line for line in lines if "#" in line]
+    by_name = key in ("weight_decay", "optimizer")  # the name says it, or the comment lists what it may be
+    assert lines and (explained or by_name), f"{leaf} has no comment in params.yaml"
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_every_option_is_used(leaf):
+    block, _, key = leaf.partition(".")
+    code = "\n".join(
+        p.read_text(encoding="utf-8") for p in [*ROOT.glob("workflow/rules/*.smk"), ROOT / "mer_lib/params.py"]
+    )
+    whole = re.search(rf"(SETTINGS|self|settings)\.{block}\b(\.model_dump|\.{key}\b)?", code)
+    assert whole, f"nothing reads {leaf}"
+
+
+def keywords(function) -> set[str]:
+    return {
+        p.name
+        for p in inspect.signature(function).parameters.values()
+        if p.kind in (p.KEYWORD_ONLY,) and p.name != "flow"
+    }
+
+
+def test_stages_receive_what_they_use():
+    from mer_lib.evaluation.metrics import summary
+    from mer_lib.faces.crop import crop_clip
+    from mer_lib.geometry.registration import register
+    from mer_lib.ingest.measure import measure
+    from mer_lib.learning.learner import Recipe
+
+    def fields(block):
+        return set(block.model_fields)
+
+    assert fields(params.Faces) == keywords(crop_clip)
+    parameters = inspect.signature(register).parameters
+    assert fields(params.Registration) == set(parameters) - {"frames", "landmarks"}
+    assert fields(params.Ingest) == keywords(measure)
+    assert fields(params.Evaluation) == keywords(summary)
+    assert fields(params.Train) == set(Recipe.__dataclass_fields__)
+
+
+def test_defaults_of_functions_are_those_of_the_file():
+    """A user of the library gets what a user of the workflow gets."""
+    from mer_lib.evaluation.metrics import summary
+    from mer_lib.faces.crop import crop_clip
+    from mer_lib.geometry.registration import register
+    from mer_lib.learning.learner import Recipe
+
+    settings = params.load(FILE)
+    for block, function in (
+        ("faces", crop_clip),
+        ("registration", register),
+        ("evaluation", summary),
+        ("train", Recipe),
+    ):
+        for name, value in getattr(settings, block).model_dump().items():
+            assert inspect.signature(function).parameters[name].default == value, f"{block}.{name}"
+
+
+def test_rules_never_pass_the_whole_configuration():
+    for path in ROOT.glob("workflow/rules/*.smk"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"params:[^:]*\bconfig\b", text), path
+        assert "snakemake.config" not in text
+    for path in ROOT.glob("workflow/scripts/*.py"):
+        assert "snakemake.config" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize(
+    "overrides,complaint",
+    [
+        ({"corpus": "x"}, "unknown key 'corpus'; did you mean 'corpora'"),
+        ({"faces": {"sise": 3}}, "unknown key 'faces.sise'; did you mean 'size'"),
+        ({"train": {"lr": "fast"}}, "'train.lr'"),
+        ({"train": {"lr": -1}}, "greater than 0"),
+        ({"corpora": "casme99"}, "no adapter 'casme99'"),
+        ({"experiments": "ststnett"}, "did you mean 'ststnet'"),
+        ({"experiments": {"a": {"method": "ststnet", "trian": {}}}}, "unknown key 'trian'; did you mean 'train'"),
+        ({"experiments": {"a": {"method": "ststnet", "train": {"epoch": 3}}}}, "did you mean 'epochs'"),
+        ({"experiments": {"a": {"method": "ststnet", "protocol": "losso"}}}, "did you mean 'loso'"),
+        ({"models": {"ststnet": {"dropot": 0.1}}}, "no option 'dropot'"),
+        ({"motion": {"onset_apex": "tvl2"}}, "no flow 'tvl2'"),
+        ({"synthetic": {"strength": [3, 1]}}, "the smaller number comes first"),
+        ({"corpora": [{"name": "a", "adapter": "folder"}, {"name": "a", "adapter": "folder"}]}, "stands twice"),
+        ({"corpora": [{"adapter": "folder"}]}, "has no name"),
+    ],
+)
+def test_mistakes_are_named(overrides, complaint):
+    with pytest.raises(BadInput) as error:
+        params.load(FILE, overrides)
+    assert complaint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_names_pick_definitions():
+    settings = params.load(FILE, {"experiments": "ststnet", "corpora": "synthetic"})
+    assert list(settings.all_experiments()) == ["ststnet"]
+    assert [c.name for c in settings.all_corpora()] == ["synthetic"]
+    own = params.load(FILE, {"corpora": [{"name": "mine", "adapter": "folder", "classes": ["yes", "no"]}]})
+    assert own.corpus("mine").classes == ("yes", "no")
+
+
+def test_classes_stand_in_the_official_order():
+    assert params.class_names(("surprise", "contempt", "negative")) == ("negative", "surprise", "contempt")

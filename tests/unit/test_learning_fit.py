@@ -1,0 +1,196 @@
+"""Folds and seeds of an experiment: the same in any job, blind to the test side, at chance with shuffled labels."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from learning_toys import CLASSES, samples
+from safetensors.numpy import load, save
+
+from mer_lib.learning.fit import fit_all, join, load_models, run_folds
+from mer_lib.learning.folds import TEST
+from mer_lib.learning.learner import Fitted
+from mer_lib.learning.protocols import everything, make_folds
+from mer_lib.learning.samples import Samples, finite
+from mer_lib.problems import BadInput, collect
+
+NET = {"kind": "model", "name": "ststnet", "classes": CLASSES, "train": {"epochs": 3, "lr": 1e-3}}
+SVM = {"kind": "classifier", "name": "svm_linear", "classes": CLASSES}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return samples()
+
+
+@pytest.fixture(scope="module")
+def folds(data):
+    return make_folds("loso", data.table)
+
+
+def same(one, other):
+    assert one.predictions.to_csv(index=False) == other.predictions.to_csv(index=False)
+    assert one.curves.to_csv(index=False) == other.curves.to_csv(index=False)
+    assert save(one.tensors) == save(other.tensors)
+
+
+@pytest.mark.parametrize("method", [NET, SVM], ids=["network", "svm"])
+def test_a_fold_gives_the_same_bytes_whichever_folds_share_its_job(data, folds, method):
+    together = run_folds(data, folds, seeds=(0, 1), **method)
+    alone = [run_folds(data, [fold], seeds=(0, 1), **method) for fold in folds]
+    same(together, join(alone, CLASSES))
+    same(together, run_folds(data, folds, seeds=(0, 1), **method))
+
+
+def test_predictions_are_the_contracts_table(data, folds):
+    given = run_folds(data, folds, seeds=(0, 5), **NET).predictions
+    head = ["clip", "dataset", "subject", "yaw", "fold", "seed", "truth", "predicted"]
+    assert list(given) == [*head, "p_negative", "p_positive", "p_surprise"]
+    assert len(given) == 2 * len(data)
+    assert (given["fold"] == given["subject"]).all()
+    truth = data.table.set_index("clip")["label"]
+    assert (given["truth"] == truth[given["clip"]].to_numpy()).all()
+    p = given[["p_negative", "p_positive", "p_surprise"]].to_numpy()
+    assert (given["predicted"] == np.array(CLASSES)[p.argmax(1)]).all()
+    np.testing.assert_allclose(p.sum(1), 1, atol=1e-5)
+
+
+def test_views_of_a_clip_are_tested_with_it(data, folds):
+    both = Samples(np.concatenate([data.x, data.x * 0.9]), pd.concat([data.table, data.table.assign(yaw=-15.0)]))
+    given = run_folds(both, folds, **SVM).predictions
+    assert given.groupby(["clip", "yaw"]).size().eq(1).all() and len(given) == 2 * len(data)
+
+
+@pytest.mark.parametrize("selection", ["fixed", "inner"])
+def test_the_test_side_cannot_be_felt_by_the_model(data, folds, selection):
+    """Test clips are replaced by noise under other labels: curves of the test side change, the weights by no bit."""
+    fold = folds[0]
+    spoilt, table = data.x.copy(), data.table.copy()
+    test = table["clip"].isin(fold.test).to_numpy()
+    spoilt[test] = 50 * np.random.default_rng(0).normal(size=spoilt[test].shape)
+    table.loc[test, "label"] = "negative"
+    method = NET | {"train": {"epochs": 12, "lr": 1e-3, "selection": selection}}
+    one, other = run_folds(data, [fold], **method), run_folds(Samples(spoilt, table), [fold], **method)
+    assert save(one.tensors) == save(other.tensors)
+    blind = [run.curves[run.curves["split"] != "test"].to_csv() for run in (one, other)]
+    assert blind[0] == blind[1]
+    assert not one.curves.equals(other.curves)
+
+
+def test_inner_selection_retrains_for_the_epochs_that_served_best_inside(folds):
+    data = samples(signal=0.1)
+    train = {"epochs": 30, "lr": 1e-3}
+    run = run_folds(data, folds[:1], **NET | {"train": train | {"selection": "inner"}})
+    inside = run.curves[run.curves["split"] == "validation"]
+    best = inside.sort_values(["uf1", "loss", "epoch"], ascending=[False, True, True])["epoch"].iloc[0]
+    plain = run_folds(data, folds[:1], **NET | {"train": train | {"epochs": int(best)}})
+    assert save(run.tensors) == save(plain.tensors)
+    assert run.curves.loc[run.curves["split"] == "test", "epoch"].max() == best < 30
+
+
+def test_a_classifier_has_no_epoch_to_choose(data, folds):
+    with pytest.raises(BadInput, match=r"no epochs.*fixed"):
+        run_folds(data, folds, **SVM, train={"selection": "inner"})
+
+
+def test_shuffled_labels_land_at_chance():
+    data = samples(subjects=12, clips=6, shape=(12,), signal=1.5)
+    folds = make_folds("loso", data.table)
+    uar = {}
+    for control in ("none", "permuted"):
+        given = run_folds(data, folds, seeds=range(20), **SVM, train={"control": control}).predictions
+        right = given["truth"] == given["predicted"]
+        uar[control] = right.groupby([given["seed"], given["truth"]]).mean().groupby("seed").mean()
+    assert uar["none"].mean() > 0.9
+    assert abs(uar["permuted"].mean() - 1 / 3) < 0.03
+    assert uar["permuted"].nunique() > 5  # every seed shuffles anew
+
+
+def test_a_fold_without_test_samples_is_noted_and_the_others_go_on(data, folds):
+    keep = (data.table["subject"] != "toy/s01").to_numpy()
+    with collect() as found:
+        given = run_folds(Samples(data.x[keep], data.table[keep]), folds, **SVM).predictions
+    assert set(given["fold"]) == {"toy/s00", "toy/s02", "toy/s03"}
+    assert [p.what for p in found] == ["fold toy/s01 has lost all its 3 test clips and is left out"]
+
+
+def test_nothing_left_to_test_gives_empty_tables_of_the_same_columns(data, folds):
+    with collect():
+        run = run_folds(Samples(data.x[3:], data.table[3:]), folds[:1], **NET)
+    assert list(run.predictions)[-1] == "p_surprise" and len(run.predictions) == 0
+    assert list(run.curves) == ["fold", "seed", "epoch", "split", "loss", "accuracy", "uf1"]
+
+
+def test_a_fold_that_trains_on_nothing_is_refused(data, folds):
+    with pytest.raises(BadInput, match="lost all its training clips"):
+        run_folds(Samples(data.x[:3], data.table[:3]), folds[:1], **SVM)
+
+
+@pytest.mark.parametrize("method", [NET, SVM], ids=["network", "svm"])
+def test_a_class_absent_in_training_is_noted_and_hardly_predicted(data, method):
+    table = data.table.copy()
+    elsewhere = (table["label"] == "surprise") & (table["subject"] != "toy/s00")
+    table.loc[elsewhere, "label"] = "negative"
+    train = {"epochs": 40, "lr": 1e-2, "class_weights": "balanced"}
+    with collect() as found:
+        run = run_folds(Samples(data.x, table), make_folds("loso", table)[:1], **method | {"train": train})
+    given = run.predictions
+    assert [p.what for p in found] == ["fold toy/s00 trains on no clip of class surprise"]
+    assert (given["p_surprise"] < 0.34).all()
+    assert "surprise" in set(given["truth"])
+
+
+def test_a_diverging_loss_names_fold_seed_and_remedy(data, folds):
+    train = {"optimizer": "sgd", "lr": 1e30, "epochs": 5}
+    with pytest.raises(BadInput, match=r"epoch \d of fold toy/s00, seed 4; lower train.lr"):
+        run_folds(data, folds, seeds=(4,), **NET | {"train": train})
+
+
+def test_a_label_outside_the_classes_is_refused(data):
+    table = data.table.replace({"label": {"surprise": "surprized"}})
+    with pytest.raises(BadInput, match="did you mean 'surprise'"):
+        run_folds(Samples(data.x, table), make_folds("loso", table), **SVM)
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("name", "svm_liner"), ("options", {"cc": 2})])
+def test_unknown_methods_and_options_are_refused(data, folds, key, wrong):
+    with pytest.raises(BadInput, match="svm_linear"):
+        run_folds(data, folds, **SVM | {key: wrong})
+
+
+@pytest.mark.parametrize("method", [NET, SVM], ids=["network", "svm"])
+def test_models_come_back_from_their_file(data, folds, method):
+    run = run_folds(data, folds, seeds=(0, 2), **method)
+    models = load_models(load(save(run.tensors, run.meta)), run.meta)
+    assert set(models) == {(fold.name, seed) for fold in folds for seed in (0, 2)}
+    for (fold, seed), model in models.items():
+        given = run.predictions[(run.predictions["fold"] == fold) & (run.predictions["seed"] == seed)]
+        x = data.x[data.table["clip"].isin(given["clip"]).to_numpy()]
+        columns = given[[f"p_{c}" for c in model.classes]].to_numpy()
+        np.testing.assert_array_equal(model.probabilities(x), columns)
+
+
+@pytest.mark.parametrize("method", [NET, SVM], ids=["network", "svm"])
+def test_a_model_of_all_clips_is_a_fold_without_a_test_side(data, method):
+    table = data.table.copy()
+    table.loc[0, "label"] = ""  # unlabelled: neither trains nor is missed
+    model = fit_all(Samples(data.x, table), seed=3, **method)
+    again = Fitted.from_state(load(save(model.state)), model.meta)
+    np.testing.assert_array_equal(model.probabilities(data.x), again.probabilities(data.x))
+    without = fit_all(Samples(data.x[1:], table[1:]), seed=3, **method)
+    assert save(model.state) == save(without.state)
+    assert TEST not in everything(table).side
+
+
+def test_a_model_of_no_clips_is_refused(data):
+    with pytest.raises(BadInput, match="no clip with a label"):
+        fit_all(Samples(data.x, data.table.assign(label="")), **SVM)
+
+
+def test_samples_without_numbers_are_left_out_by_name(data):
+    x = data.x.copy()
+    x[4, 0, 0, 0] = np.nan
+    with pytest.raises(BadInput, match="clip toy/s01/c1"):
+        Samples(x, data.table)
+    with collect() as found:
+        assert len(finite(x, data.table)) == len(data) - 1
+    assert [p.clip for p in found] == ["toy/s01/c1"]

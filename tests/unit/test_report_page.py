@@ -1,0 +1,212 @@
+"""The report page: what it must hold, what it must leave out, and that it stays by itself."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mer_lib import clips, registry
+from mer_lib.evaluation.leaderboard import leaderboard, rows
+from mer_lib.evaluation.metrics import summary
+from mer_lib.report.data import Example, ReportData
+from mer_lib.report.page import build, write_page
+
+CLASSES = ("negative", "positive", "surprise")
+NASTY = "<script>alert(1)</script>"
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+class Outline(HTMLParser):
+    """Tags, attributes and ids of a page; complains of tags that are not closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags, self.open = [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def made_up(*, synthetic: bool = True) -> ReportData:
+    """A small run that never took place."""
+    rng = np.random.default_rng(0)
+    table = clips.table(
+        [
+            {"clip": f"toy/s{i % 4}/c{i}", "dataset": "toy", "subject": f"toy/s{i % 4}", "name": f"c{i}",
+             "kind": "video", "type": "micro", "fps": 200, "frames": 40, "label": CLASSES[i % 3]}
+            for i in range(24)
+        ]
+    )  # fmt: skip
+    metrics, predictions, board = {}, {}, []
+    for experiment, seeds in (("ststnet", 2), ("bi_woof", 1)):
+        one = table[["clip", "dataset", "subject"]].assign(yaw=0, truth=table["label"])
+        told = pd.concat([one.assign(seed=s, predicted=rng.choice(CLASSES, 24)) for s in range(seeds)])
+        key = ("loso", experiment)
+        predictions[key], metrics[key] = told, summary(told, CLASSES)
+        facts = {"method": experiment, "protocol": "loso", "selection": "fixed", "subject_disjoint": True}
+        board += rows(metrics[key], experiment=experiment, parameters=7, synthetic=synthetic, **facts)
+    epochs = pd.DataFrame({"fold": 0, "seed": 0, "epoch": range(5), "split": "train", "loss": 1.0, "uf1": 0.5})
+    flow = rng.normal(size=(16, 16, 2)).astype(np.float32)
+    picture = np.zeros((16, 16, 3), np.uint8)
+    return ReportData(
+        corpus="toy",
+        synthetic=synthetic,
+        clips=table,
+        leaderboard=leaderboard(board),
+        metrics=metrics,
+        predictions=predictions,
+        curves={("loso", "ststnet"): epochs.assign(accuracy=0.5)},
+        problems=pd.DataFrame(
+            [{"stage": "faces", "clip": "toy/s9/c9", "file": "c9.mkv", "severity": "skipped", "what": "no face",
+              "remedy": "check it"}]
+        ),
+        costs=pd.DataFrame(
+            [["faces", "", 2, 30.0, 500.0], ["train", "ststnet", 4, 90.0, 700.0]],
+            columns=["stage", "experiment", "jobs", "seconds", "peak_mb"],
+        ),
+        examples=[Example("toy/s0/c0", picture, picture, flow, np.abs(flow[..., 0]))],
+        provenance={"versions": {"torch": "2.13.0"}},
+        settings="motion:\n  onset_apex: tvl1_opencv\n",
+    )  # fmt: skip
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r'<section id="(\w+)"', page)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return build(made_up())
+
+
+def test_every_section_is_there_in_its_order(page):
+    entries = sorted(registry.entries("section").values(), key=lambda entry: entry.meta["order"])
+    assert headings(page) == [entry.name for entry in entries]
+    assert len({entry.meta["order"] for entry in entries}) == len(entries)
+    assert re.findall(r'<li><a href="#(\w+)"', page) == headings(page)
+
+
+def test_empty_sections_vanish():
+    data = made_up()
+    bare = build(ReportData(corpus="toy", synthetic=False, clips=data.clips))
+    assert headings(bare) == ["overview"]
+    without = {"problems": pd.DataFrame(), "costs": pd.DataFrame(), "examples": (), "curves": {}}
+    left = headings(build(replace(data, **without)))
+    assert set(headings(build(data))) - set(left) == set(without)
+
+
+def test_the_page_loads_nothing(page):
+    outline = Outline(page)
+    for tag, attributes in outline.tags:
+        for name in ("src", "href", "srcset", "action", "data"):
+            value = attributes.get(name, "#")
+            assert value.startswith(("#", "data:image/")), (tag, name, value[:80])
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in outline.tags}
+    assert "@import" not in page and not re.search(r"url\((?!#)", page)
+    assert "http://" not in page and "https://" not in page
+    assert "default-src 'none'" in page
+
+
+def test_ids_are_unique_and_references_lead_somewhere(page):
+    ids = [a["id"] for _, a in Outline(page).tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    used = re.findall(r'href="#([^"]+)', page) + re.findall(r"url\(#([^)]+)", page)
+    assert len(used) > 20 and set(used) <= set(ids)
+
+
+def test_pictures_have_a_text_and_tables_have_scopes(page):
+    outline = Outline(page)
+    assert len(outline.all("img")) == 6 and all(image["alt"] for image in outline.all("img"))
+    assert len(outline.all("svg")) == 5 and all(drawing["aria-label"] for drawing in outline.all("svg"))
+    assert all(cell.get("scope") for cell in outline.all("th"))
+    assert len(outline.all("caption")) == len(outline.all("table")) > 5
+
+
+def test_drawings_take_the_pages_colours(page):
+    for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        assert "var(--ink)" in drawing and "var(--line)" in drawing
+        assert not re.search(r"#[0-9a-f]{6}\b", drawing)
+
+
+def test_synthetic_results_are_called_so_everywhere(page):
+    assert 'class="banner"' in page and "<title>Micro-expressions: toy (synthetic)</title>" in page
+    for name in ("overview", "leaderboard", "confusion", "subjects", "examples", "curves", "costs", "problems"):
+        section = re.search(rf'<section id="{name}".*?</section>', page, re.DOTALL).group()
+        captions = re.findall(r"<caption>.*?</caption>|<figcaption>.*?</figcaption>", section, re.DOTALL)
+        assert captions and all("synthetic data" in caption for caption in captions), name
+    assert "synthetic" not in build(made_up(synthetic=False)).split("</style>")[1]
+
+
+def test_real_faces_come_with_a_word_about_their_licence():
+    assert "Check what the licence" in build(made_up(synthetic=False))
+
+
+def test_text_is_escaped():
+    data = made_up()
+    table = data.clips.copy()
+    table.loc[0, ["clip", "label", "dataset"]] = NASTY
+    page = build(
+        replace(
+            data,
+            corpus=NASTY,
+            clips=table,
+            problems=data.problems.assign(clip=NASTY, file=NASTY, what=NASTY, remedy=NASTY),
+            examples=[replace(data.examples[0], clip=NASTY)],
+            metrics={("loso", NASTY): data.metrics["loso", "ststnet"]},
+            leaderboard=data.leaderboard.assign(experiment=NASTY, method=NASTY),
+            predictions={("loso", NASTY): data.predictions["loso", "ststnet"].assign(subject=NASTY)},
+            curves={("loso", NASTY): data.curves["loso", "ststnet"]},
+            costs=data.costs.assign(stage=NASTY, experiment=NASTY),
+            provenance={NASTY: {NASTY: NASTY}},
+            settings=f"{NASTY}: 1\n",
+        )
+    )
+    assert "<script" not in page and page.count("&lt;script&gt;") > 20
+    Outline(page)
+
+
+def test_figures_on_the_page_are_the_leaderboards(page):
+    best = made_up().leaderboard.iloc[0]
+    assert f"{best['uf1']:.3f}" in page and f"{best['uf1_low']:.2f} to {best['uf1_high']:.2f}" in page
+    board = re.search(r'<section id="leaderboard".*?</section>', page, re.DOTALL).group()
+    assert "Not ranked<" not in board
+    oracle = made_up()
+    unranked = oracle.leaderboard.assign(ranked=False, selection="oracle")
+    assert "Not ranked<" in build(replace(oracle, leaderboard=unranked))
+
+
+def test_unranked_results_stay_out_of_the_paper():
+    data = made_up()
+    unranked = data.leaderboard.assign(ranked=data.leaderboard["experiment"] == "ststnet")
+    text = re.search(r'<p class="copy">.*?</p>', build(replace(data, leaderboard=unranked))).group()
+    assert "STSTNet reached UF1" in text and "Bi-WOOF" not in text
+    assert "TV-L1" in text and "24 labelled clips (8 negative, 8 positive and 8 surprise) of 4 subjects" in text
+
+
+def test_an_experiments_own_recipe_is_what_the_paper_says():
+    recipe = "train: {optimizer: adam, lr: 5.0e-5, batch: 256, epochs: 800, selection: fixed}\n"
+    own = "experiments: {ststnet: {method: ststnet, train: {epochs: 30, selection: inner}}}\n"
+    text = build(replace(made_up(), settings=recipe + own))
+    assert "learning rate of 5e-05, in batches of 256, for at most 30 epochs, the best" in text
+
+
+def test_same_data_same_page_and_it_is_written_whole(page, tmp_path):
+    write_page(tmp_path / "report" / "index.html", made_up())
+    assert (tmp_path / "report" / "index.html").read_text(encoding="utf-8") == page
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["index.html"]
