@@ -94,6 +94,40 @@ def list_(
 
 
 @app.command()
+def predict(
+    clip: Annotated[Path, typer.Argument(help="A video, or a folder of numbered frames.", exists=True)],
+    model: Annotated[Path, typer.Option(help="A trained model.")] = Path(
+        "results/synthetic/models/ststnet.safetensors"
+    ),
+    onset: Annotated[int | None, typer.Option(help="First frame, counted from 0; else the clip's first.")] = None,
+    apex: Annotated[int | None, typer.Option(help="Frame of the strongest movement; else it is spotted.")] = None,
+    offset: Annotated[int | None, typer.Option(help="Last frame; else the clip's last.")] = None,
+    picture: Annotated[Path, typer.Option(help="PNG with onset, apex, motion and probabilities.")] = Path("mer.png"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Class probabilities of one clip by a trained model, and a picture of the motion they rest on.
+
+    The clip goes through the same stages, with the same options, as the clips the model was trained on.
+
+    Example: mer predict my_video.mp4 --onset 10 --offset 40
+    """
+    import json
+
+    from mer_lib.commands import predict as predicting
+
+    found = predicting.predict(clip, model, onset=onset, apex=apex, offset=offset)
+    predicting.picture(found, picture)
+    if as_json:
+        typer.echo(json.dumps({**found.facts(), "picture": str(picture)}))
+        return
+    for name, share in sorted(found.probabilities.items(), key=lambda item: -item[1]):
+        typer.echo(f"{name:12s} {share:.3f}")
+    spotted = " (spotted: the largest mean flow from the onset)" if found.spotted else ""
+    typer.echo(f"onset {found.onset}, apex {found.apex}{spotted}; picture: {picture}")
+    typer.echo(f"warning: {found.warning}", err=True)
+
+
+@app.command()
 def doctor(
     folder: Annotated[
         Path, typer.Argument(help="Where the pipeline is to run.", exists=True, file_okay=False)

@@ -52,7 +52,7 @@ def versions() -> dict[str, str]:
 
 
 def code_digest(*modules: str) -> str:
-    """The digest of the named modules of mer_lib and of all they import from it (and data files beside them).
+    """The digest of the named modules of mer_lib, of all they import from it, and of the data files beside these.
 
     An edit of a library file that a rule uses reruns the rule, an edit of any other does not. Files are digested,
     never the git commit: a commit would rerun everything.
@@ -63,7 +63,7 @@ def code_digest(*modules: str) -> str:
         if path not in seen:
             seen.add(path)
             todo.extend(_imports(path))
-    return file_digest(seen)[:16]
+    return file_digest(seen.union(*(_data(folder) for folder in {path.parent for path in seen})))[:16]
 
 
 def _file(module: str) -> Path:
@@ -72,6 +72,13 @@ def _file(module: str) -> Path:
     if not path.exists():
         raise ModuleNotFoundError(f"{module} is no module of mer_lib")
     return path
+
+
+@cache
+def _data(folder: Path) -> frozenset[Path]:
+    """What a room's code reads: templates, styles, shaders, the head. Documents beside it change nothing."""
+    skipped = (".py", ".pyc", ".md")
+    return frozenset(path for path in folder.rglob("*") if path.is_file() and path.suffix not in skipped)
 
 
 @cache

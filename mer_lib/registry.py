@@ -95,8 +95,6 @@ def scan(kind: str, room: Path, package: str) -> dict[str, Entry]:
     for path in sorted(room.rglob("*.py")):
         module = ".".join([package, *path.relative_to(room).with_suffix("").parts])
         for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
-            if not isinstance(node, ast.FunctionDef):
-                continue
             for entry in _registrations(node, module, path):
                 if entry.kind != kind:
                     continue
@@ -107,23 +105,39 @@ def scan(kind: str, room: Path, package: str) -> dict[str, Entry]:
     return found
 
 
-def _registrations(node: ast.FunctionDef, module: str, path: Path) -> list[Entry]:
+def _registrations(node: ast.stmt, module: str, path: Path) -> list[Entry]:
+    """The entries that the decorators of one top-level statement declare."""
+    calls = [call for call in getattr(node, "decorator_list", []) if isinstance(call, ast.Call) and _is_register(call)]
     found = []
-    for call in node.decorator_list:
-        if not (isinstance(call, ast.Call) and getattr(call.func, "id", None) == "register"):
-            continue
+    for call in calls:
+        where = f"{path}:{node.lineno}: {node.name}"
+        if not isinstance(node, ast.FunctionDef):
+            raise RegistryError(f"{where}: only a plain function can be registered")
         try:
-            kind, *names = [ast.literal_eval(a) for a in call.args]
-            meta = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg}
-            name = names[0] if names else meta.pop("name", node.name)
+            kind, *names = [ast.literal_eval(argument) for argument in call.args]
+            meta = {_named(keyword): ast.literal_eval(keyword.value) for keyword in call.keywords}
             options = {
-                arg.arg: ast.literal_eval(default)
-                for arg, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                argument.arg: ast.literal_eval(default)
+                for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
                 if default is not None
             }
         except ValueError:
-            where = f"{path}:{node.lineno}: {node.name}"
-            raise RegistryError(f"{where}: arguments of @register and defaults of options must be literals") from None
+            message = "arguments of @register and defaults of options must be literals, the kind first"
+            raise RegistryError(f"{where}: {message}") from None
+        if kind not in ROOMS or len(names) > 1:
+            raise RegistryError(f"{where}: @register takes a kind ({', '.join(ROOMS)}), a name and named facts")
+        name = names[0] if names else meta.pop("name", node.name)
         doc = (ast.get_docstring(node) or "").split("\n")[0]
         found.append(Entry(kind, name, module, node.name, doc, meta, options))
     return found
+
+
+def _is_register(call: ast.Call) -> bool:
+    return (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")) == "register"
+
+
+def _named(keyword: ast.keyword) -> str:
+    """The keyword's name; ``**facts`` has none and cannot be read without running the file."""
+    if keyword.arg is None:
+        raise ValueError
+    return keyword.arg

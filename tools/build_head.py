@@ -302,15 +302,16 @@ def halve(follow: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def curtain(source, origin: np.ndarray) -> Piece:
-    """Hair that hangs from the crown behind the ears to the shoulders, two layers thin; it follows the skin beside it."""
+    """Hair that hangs from the crown behind the ears to the shoulders, in two layers; it follows the skin beside it."""
     across, down = 41, 15
     angle, fall = np.meshgrid(np.radians(np.linspace(-104, 104, across)), np.linspace(0, 1, down))
     angle, fall = angle.ravel(), fall.ravel()
     rise = np.minimum(1, fall / 0.3)
+    body = 0.04 * np.minimum(1, 6 * (1 - np.abs(angle) / angle.max())) * np.minimum(1, 6 * (1 - fall))  # closed edges
     wide, deep = 0.74 + 0.22 * rise, 0.86 + 0.14 * rise
     layers = [
         np.stack([(wide - thin) * np.sin(angle), 0.62 - 2.75 * fall, -0.74 - (deep - thin) * np.cos(angle)], axis=1)
-        for thin in (0, 0.04)
+        for thin in (0, body)
     ]
     base = np.concatenate(layers)
     vertices, skin = source[0], np.unique(source[2]["body"][..., 0])

@@ -44,6 +44,6 @@ if [ "$kind" = cpu ]; then
     done
 fi
 say "installing the packages of pyproject.toml ($kind${backend[*]:+, ${backend[*]}})"
-.venv/bin/uv pip install --quiet --python .venv/bin/python "${backend[@]}" \
+.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "${backend[@]}" \
     --override "requirements/overrides-$kind.txt" --group dev --editable .
 say "done: .venv ($(du -sh .venv | cut -f1))"

@@ -36,6 +36,16 @@ class Prediction:
     strain: np.ndarray
     warning: str
 
+    def facts(self) -> dict[str, Any]:
+        """All but the pictures, ready for JSON."""
+        return {
+            "probabilities": self.probabilities,
+            "onset": self.onset,
+            "apex": self.apex,
+            "apex_spotted": self.spotted,
+            "warning": self.warning,
+        }
+
 
 def predict(
     clip: Path,
@@ -101,7 +111,8 @@ def _warning(card: dict[str, Any]) -> str:
     """What the model was trained on, and what that is worth for another person."""
     corpus = f"{card['clips']} clips of {card['subjects']} subjects of '{card['corpus']}'"
     faces = " These are rendered faces, not people: take the answer as a demonstration." if card["synthetic"] else ""
-    return f"{card['experiment']} was trained on {corpus}.{faces} It answers with one of its classes whatever it is shown, also where nothing is felt."
+    told = f"{card['experiment']} was trained on {corpus}.{faces}"
+    return f"{told} It answers with one of its classes whatever it is shown, also where nothing is felt."
 
 
 def picture(found: Prediction, path: Path) -> None:

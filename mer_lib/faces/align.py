@@ -24,11 +24,12 @@ def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The rotation, scale and shift (2, 3) float32 that bring ``points`` (N, 2) closest to ``targets`` (N, 2).
 
     Least squares in closed form (S. Umeyama, IEEE TPAMI 13(4), 1991, doi:10.1109/34.88573; in the plane a complex
-    regression, without mirroring).
+    regression, without mirroring). Points that all coincide give nan.
     """
     p = np.asarray(points, float) @ [1, 1j]
     t = np.asarray(targets, float) @ [1, 1j]
-    turn = np.vdot(p - p.mean(), t - t.mean()) / np.vdot(p - p.mean(), p - p.mean())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        turn = np.vdot(p - p.mean(), t - t.mean()) / np.vdot(p - p.mean(), p - p.mean())
     shift = t.mean() - turn * p.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]], np.float32)
 

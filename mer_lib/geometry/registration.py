@@ -194,7 +194,8 @@ def _warp(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
 
 
 def _apply(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return cv2.perspectiveTransform(points.astype(float)[None], homography.astype(float))[0]
+    mapped = points @ homography[:, :2].T + homography[:, 2]
+    return mapped[:, :2] / mapped[:, 2:]
 
 
 def _median_distance(homography: np.ndarray, here: np.ndarray, there: np.ndarray) -> float:

@@ -22,7 +22,7 @@ from mer_lib.registry import register
 INNER_SHARE = 0.2  # of the training subjects go to the inner validation set, at least one
 
 
-@register("protocol", "loso", subject_disjoint=True)
+@register("protocol", "loso", subject_disjoint=True, title="leave-one-subject-out cross-validation")
 def loso(table: pd.DataFrame) -> list[Fold]:
     """Leave one subject out: a fold a subject, named by it; over several data sets the composite protocol of MEGC 2019.
 

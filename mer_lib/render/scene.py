@@ -9,6 +9,7 @@ OSMesa draws on the processor and is the default; ``PYOPENGL_PLATFORM=egl`` uses
 from __future__ import annotations
 
 import os
+import weakref
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,9 +52,10 @@ pyrender.renderer.glRenderbufferStorageMultisample = _without_multisampling
 class Surface:
     """What stays the same of a mesh while its vertices move.
 
-    faces: (M, 3) vertex indices, counter-clockwise seen from outside (the inside is not drawn); corners: (R,) the vertex that each texture coordinate belongs to; uv: (R, 2), v up;
-    uv_faces: (M, 3) indices of texture coordinates; texture: (H, W, 4) uint8, RGB and gloss (0 matt, about 60 skin,
-    255 wet); occlusion: (V,) float32, the share of the room's light that reaches a vertex.
+    faces: (M, 3) vertex indices, counter-clockwise seen from outside (the inside is not drawn); corners: (R,) the
+    vertex that each texture coordinate belongs to; uv: (R, 2), v up; uv_faces: (M, 3) indices of texture coordinates;
+    texture: (H, W, 4) uint8, RGB and gloss (0 matt, about 60 skin, 255 wet); occlusion: (V,) float32, the share of the
+    light from all around that reaches a vertex.
     """
 
     faces: np.ndarray
@@ -94,14 +96,14 @@ class Light:
 
         normals: (V, 3) unit, in the axes of OpenGL's camera; occlusion: (V,). Returns the diffuse light (V, 3) and the
         cosines (V, 2) between the normal and the lamps' mirror directions, both float32. Light that enters skin comes
-        out around the corner, red more than blue: the diffuse cosine is wrapped by ``WRAP``.
+        out around the corner, red more than blue: the diffuse cosine is wrapped by ``WRAP``. A lamp is broad: what the
+        room does not reach, it reaches little.
         """
         towards, strength = self.lamps()
         cosine = normals @ towards.T
         wrapped = np.maximum((cosine[..., None] + WRAP) / (1 + WRAP), 0)  # (V, 2, 3)
-        diffuse = (np.einsum("vlc,l->vc", wrapped, strength) * (0.35 + 0.65 * occlusion[:, None])) + (
-            self.room * occlusion[:, None]
-        )
+        open_sky = occlusion[:, None]
+        diffuse = np.einsum("vlc,l->vc", wrapped, strength) * (0.35 + 0.65 * open_sky) + self.room * open_sky
         mirror = towards + np.float32([0, 0, 1])
         mirror /= np.linalg.norm(mirror, axis=1, keepdims=True)
         return (diffuse * np.float32(self.tint)).astype(np.float32), normals @ mirror.T
@@ -113,9 +115,7 @@ class Renderer:
     def __init__(self, camera: Camera, surface: Surface) -> None:
         self.camera, self.surface = camera, surface
         self._adjacent = adjacency(surface.faces, len(surface.occlusion))
-        self._buffer = np.zeros(
-            (len(surface.corners), 11), np.float32
-        )  # pyrender's order: position, uv, mirror, colour
+        self._buffer = np.zeros((len(surface.corners), 11), np.float32)  # pyrender's: position, uv, mirror, colour
         self._buffer[:, 3:5] = surface.uv
         self._mesh = _primitive(surface)
         self._lens = pyrender.IntrinsicsCamera(1, 1, 0, 0, znear=NEAR, zfar=FAR)
@@ -128,6 +128,7 @@ class Renderer:
             self._draw(OVERSAMPLING)  # makes the buffers that later drawings fill
         except Exception as error:  # a missing driver shows as AssertionError, GLError, ValueError or ctypes' own
             raise BadInput(f"no OpenGL context ({type(error).__name__}: {error})", REMEDY) from error
+        self.close = weakref.finalize(self, self._gl.delete)  # at the latest while OpenGL is still there
 
     def picture(
         self, vertices: np.ndarray, pose: np.ndarray, light: Light | None = None, background: np.ndarray | int = 128
@@ -154,10 +155,6 @@ class Renderer:
         self._move(vertices, pose)
         self._upload()
         return self._draw(1, depth=True)
-
-    def close(self) -> None:
-        """Free the GL context."""
-        self._gl.delete()
 
     def __enter__(self) -> Renderer:
         return self

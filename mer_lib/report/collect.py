@@ -29,8 +29,10 @@ def collect(
     motion: Sequence[str],
     examples: int,
 ) -> ReportData:
-    """What the page shows, read from files: ``metrics``, ``predictions`` and ``curves`` in the order of ``experiments``,
-    ``registered`` and ``motion`` stores by shard, of which the first ``examples`` clips of different labels are shown.
+    """What the page shows, read from files.
+
+    ``metrics``, ``predictions`` and ``curves`` stand in the order of ``experiments``; ``registered`` and ``motion`` are
+    stores by shard, of which the first ``examples`` clips of different labels are shown.
     """
     clips = clip_table.load(tables["clips"])
     named = dict(zip(experiments, metrics, strict=True))
@@ -47,17 +49,16 @@ def collect(
         examples=list(islice(_examples(clips, registered, motion), examples)),
         provenance={
             "Versions": versions(),
-            "Stores": {f"{Store(path).header.stage} {Path(path).stem}": Store(path).digest[:16] for path in motion},
-            "Tables": {
-                "clips.csv": file_digest([tables["clips"]])[:16],
-                **{
-                    f"predictions, {name}": file_digest([path])[:16]
-                    for (_, name), path in zip(experiments, predictions, strict=True)
-                },
-            },
+            "Stores": {f"motion {Path(path).stem}": _digest(path) for path in motion},
+            "Tables": {Path(path).stem: file_digest([path])[:16] for path in (tables["clips"], *predictions)},
         },
         settings=settings,
     )
+
+
+def _digest(path: str) -> str:
+    with Store(path) as store:
+        return store.digest[:16]
 
 
 def _tables(experiments: Sequence[Key], paths: Sequence[str]) -> dict[Key, pd.DataFrame]:

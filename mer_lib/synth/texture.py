@@ -203,7 +203,7 @@ def _hair(colour: np.ndarray, gloss: np.ndarray, t: Texels, looks: Looks, rng: n
     strands = _strands(p, looks, rng)
     cover = hair_cover(p, t.masks["ears"][own], looks, 0.0012 * strands + 0.0015 * _noise(p, 0.006, rng))
     cover *= {"crew": 0.86, "bald": 0.6, "receding": 0.85}.get(looks.style, 1.0)
-    contrast = 0.24 - 0.12 * np.mean(looks.hair) / 255
+    contrast = 0.22 - 0.22 * np.mean(looks.hair) / 255
     tone = np.float32(looks.hair) * (1 + contrast * strands + 0.08 * _noise(p, 0.02, rng))[:, None]
     colour[own] += cover[:, None] * (tone - colour[own])
     gloss[own] += cover * (HAIR_GLOSS - gloss[own])

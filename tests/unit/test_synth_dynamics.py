@@ -61,7 +61,7 @@ def test_blinks_come_at_the_rate_of_resting_eyes():
     share = np.mean([c.max() > 0.02 for c in clips])
     # a blink of 0.225 s overlaps a clip of 0.33 s if it starts within 0.555 s: 1 − exp(−0.3 · 0.555) = 0.153
     assert share == pytest.approx(0.15, abs=0.03)
-    assert all(0 <= c.min() and c.max() <= 1 for c in clips)
+    assert all(c.min() >= 0 and c.max() <= 1 for c in clips)
 
 
 def test_gaze_holds_still_but_for_saccades():

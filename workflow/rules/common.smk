@@ -27,6 +27,7 @@ from mer_lib import clips, params, provenance, registry
 from mer_lib.corpora import indexing
 from mer_lib.ingest.measure import measure
 from mer_lib.learning import protocols
+from mer_lib.learning.guard import LeakError
 from mer_lib.problems import BadInput
 
 
@@ -34,7 +35,7 @@ def in_one_line(function, *arguments, **named):
     """Call it; a user's mistake ends the run with its one line instead of a traceback."""
     try:
         return function(*arguments, **named)
-    except BadInput as error:
+    except (BadInput, LeakError) as error:
         raise WorkflowError(str(error)) from None
 
 

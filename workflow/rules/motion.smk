@@ -10,8 +10,8 @@ def motion_options(wc):
 
 def motion_modules(wc):
     return [
-        "mer_lib.motion.flow",
-        "mer_lib.motion.strain",
+        "mer_lib.motion.pairs",
+        "mer_lib.store",
         registry.get("flow", motion_options(wc)["flow"]).module,
     ]
 

@@ -9,6 +9,9 @@ def example_shards(wc):
     return list(shards(wc.corpus))[:wanted]
 
 
+SECTIONS = [entry.module for entry in registry.entries("section").values()]
+
+
 def described():
     """The settings in force, as the report shows them."""
     return yaml.safe_dump(SETTINGS.model_dump(mode="json"), sort_keys=False)
@@ -70,7 +73,7 @@ rule report_page:
             name: e.protocol for name, e in scored(wc.corpus).items()
         },
         settings=described(),
-        code=provenance.code_digest("mer_lib.report.page"),
+        code=provenance.code_digest("mer_lib.report.collect", "mer_lib.report.page", *SECTIONS),
     script:
         "../scripts/report.py"
 

@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 
 from mer_lib import clips, provenance, store
+from mer_lib.learning.guard import LeakError
 from mer_lib.problems import BadInput
 
 
@@ -17,7 +18,7 @@ def job(snakemake):
     logging.captureWarnings(True)
     try:
         yield
-    except BadInput as error:
+    except (BadInput, LeakError) as error:
         logging.error("%s", error)
         sys.exit(f"error: {error}")
     except OSError as error:

@@ -1,9 +1,8 @@
 from _job import header, job
 
 with job(snakemake):
-    from mer_lib.synth.corpus import write_subject
-
     from mer_lib import clips
+    from mer_lib.synth.corpus import write_subject
 
     table, subject = clips.load(snakemake.input.clips), snakemake.wildcards.subject
     rows = table[table["source"].str.startswith(f"{subject}/")]
