@@ -35,6 +35,9 @@ has libOpenGL.so.0 || missing+=(libopengl0)
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(sed -n 's/^uv==//p' requirements/uv.txt)"
 
+# pip's find-links may stand in its settings instead of the environment; uv reads neither.
+: "${UV_FIND_LINKS:=$(.venv/bin/python -m pip config get global.find-links 2>/dev/null || true)}"
+[ -z "$UV_FIND_LINKS" ] || export UV_FIND_LINKS
 # torch: a CPU wheel that pip's find-links offers, else the build that uv's torch backend picks.
 torch=$(sed -n 's/^torch==//p' "requirements/overrides-$kind.txt")
 backend=(--torch-backend "$([ "$kind" = gpu ] && echo auto || echo cpu)")

@@ -107,9 +107,7 @@ def _row(root: Path, given: dict[str, str], classes: Sequence[str]) -> dict:
         if not given[column]:
             raise BadInput(f"no {column}", "fill the cell: a clip without it cannot be told from others")
     if given["subject"] in (".", "..") or "/" in given["subject"] or "\\" in given["subject"]:
-        raise BadInput(
-            f"subject '{given['subject']}' is no name", "name subjects without slashes"
-        )
+        raise BadInput(f"subject '{given['subject']}' is no name", "name subjects without slashes")
     source, kind = _resolve(root, given)
     row = {column: _position(column, given[column]) for column in ("onset", "apex", "offset")}
     for first, second in (("onset", "offset"), ("onset", "apex"), ("apex", "offset")):

@@ -36,7 +36,7 @@ EMOTIONS: dict[str, tuple[str, float, dict[int, float]]] = {
     "contempt": ("negative", 0.09, {14: 0.85, 12: 0.25, 10: 0.15}),
     "fear": ("negative", 0.07, {1: 0.55, 2: 0.35, 4: 0.60, 5: 0.40, 20: 0.60, 25: 0.25}),
     "happiness": ("positive", 1.0, {6: 0.55, 12: 0.88, 7: 0.12, 10: 0.10, 14: 0.18, 17: 0.08, 25: 0.18, 4: 0.05}),
-    "surprise": ("surprise", 1.0, {1: 0.75, 2: 0.75, 5: 0.40, 25: 0.30, 26: 0.25, 4: 0.12, 7: 0.05, 12: 0.05, 14: 0.05}),
+    "surprise": ("surprise", 1.0, {1: 0.75, 2: 0.75, 5: 0.4, 25: 0.3, 26: 0.25, 4: 0.12, 7: 0.05, 12: 0.05, 14: 0.05}),
 }  # fmt: skip
 CORE = 0.35  # units at least this probable make an emotion what it is: one of them is always there
 HABIT = 0.6  # how far a subject's liking shifts the log-odds of a unit or a class (scale of a logistic draw)
@@ -64,8 +64,9 @@ def index(
 ) -> pd.DataFrame:
     """The embedded corpus of rendered faces: subjects × clips from a seed.
 
-    subjects: people; clips: micro-expressions of each; seed: of every choice; fps: camera frames a second.
-    ``root`` is where the videos will stand (`sources` are relative to it); it need not exist.
+    name: the dataset in all ids; classes: must hold the three official ones; subjects: people; clips: of each;
+    seed: of every choice; fps: camera frames a second. ``root`` is where the videos will stand (sources are relative
+    to it); it need not exist. Raises BadInput for a count below 1, fewer than 10 fps, or a class that is lacking.
     """
     _check_options(subjects, clips, fps)
     if lacking := [label for label in CLASS_SHARE if label not in classes]:
@@ -83,7 +84,8 @@ def index(
                 "dataset": name,
                 "subject": subject_ids,
                 "name": names,
-                "source": [f"{person}/{name}.mkv" for person, name in zip(people, names, strict=True)],
+                # AVI, because Matroska stamps every file with a random id: the same seed gives the same bytes
+                "source": [f"{person}/{name}.avi" for person, name in zip(people, names, strict=True)],
                 "kind": "video",
                 "type": "micro",
                 "fps": fps,

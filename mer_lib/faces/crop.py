@@ -57,7 +57,7 @@ def crop_clip(
     detector: Callable[[np.ndarray], list[list[Face]]],
     *,
     size: int = 128,
-    margin: float = 0.3,
+    margin: float = 0.15,
     every: int = 5,
     min_probability: float = 0.9,
 ) -> FaceClip:

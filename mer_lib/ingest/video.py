@@ -17,7 +17,7 @@ import numpy as np
 from mer_lib.ingest.media import Source, SourceInfo
 from mer_lib.problems import BadInput
 
-_TAIL_MS = 1000.0  # decoded at the end to find the last frame; seeking goes back to the key frame before
+_TAIL_MS = 200.0  # decoded at the end to find the last frame, and skipped before a frame that is sought
 _CLOCK_MS = 1.0  # Matroska rounds times to this
 
 
@@ -25,8 +25,8 @@ class VideoSource(Source):
     """A video file. Raises BadInput where it is missing, empty, unreadable, without a frame or with one only."""
 
     def __init__(self, path: Path) -> None:
-        first, promised, nominal = _first_frame(path)
-        self._times = _frame_times(path)
+        first, begin, promised, nominal = _first_frame(path)
+        self._times = _frame_times(path, begin)
         gaps = np.diff(self._times)
         mean = 1000.0 / gaps.mean() if len(gaps) else float("nan")
         varies = len(gaps) > 0 and bool(np.ptp(gaps) > _CLOCK_MS + 0.25 * np.median(gaps))
@@ -70,7 +70,7 @@ class VideoSource(Source):
     def _seek(self, capture: cv2.VideoCapture, start: int) -> int:
         """Jump near ``start`` where that saves time; returns the position of the frame that comes next.
 
-        The jump aims a second early and is believed only when the frame it lands on carries a known time before
+        The jump aims a little early and is believed only when the frame it lands on carries a known time before
         ``start``; otherwise reading begins at the first frame.
         """
         target = self._times[start] - _TAIL_MS
@@ -97,8 +97,8 @@ def _open(path: Path, *, packets: bool = False) -> cv2.VideoCapture:
     return capture
 
 
-def _first_frame(path: Path) -> tuple[np.ndarray, int, float]:
-    """The first frame that decodes, and the number and rate of frames that the container claims."""
+def _first_frame(path: Path) -> tuple[np.ndarray, float, int, float]:
+    """The first frame that decodes, its time in ms, and the number and rate of frames that the container claims."""
     if not path.is_file():
         raise BadInput("no such video", "correct the path, or fetch the file", file=path)
     if path.stat().st_size == 0:
@@ -108,36 +108,34 @@ def _first_frame(path: Path) -> tuple[np.ndarray, int, float]:
         ok, frame = capture.read()
         if not ok:
             raise BadInput("no frame of the video can be decoded", "copy it again from its origin", file=path)
-        return frame, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), capture.get(cv2.CAP_PROP_FPS)
+        begin, promised, fps = map(capture.get, (cv2.CAP_PROP_POS_MSEC, cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
+        return frame, begin, int(promised), fps
     finally:
         capture.release()
 
 
-def _frame_times(path: Path) -> np.ndarray:
-    """Times (T,) in ms of the frames that decoding will give, in order."""
+def _frame_times(path: Path, begin: float) -> np.ndarray:
+    """Times (T,) in ms of the frames that decoding gives, in order; the first is at ``begin``.
+
+    Where time stamps are missing, repeated or not those of the frames, all frames are decoded instead.
+    """
     listed = np.sort(_grabbed_times(path, packets=True))
     if len(listed) > 1 and np.all(np.diff(listed) > 0):
-        head = _grabbed_times(path, limit=1)
         tail = _grabbed_times(path, since=listed[-1] - _TAIL_MS)
-        if len(tail) and _known(head, listed) and _known(tail, listed):
-            return listed[(listed >= head[0] - _CLOCK_MS / 2) & (listed <= tail[-1] + _CLOCK_MS / 2)]
+        decoded = np.append(begin, tail)
+        if len(tail) and (np.abs(decoded[:, None] - listed).min(axis=1) < _CLOCK_MS / 2).all():
+            return listed[(listed >= begin - _CLOCK_MS / 2) & (listed <= tail[-1] + _CLOCK_MS / 2)]
     return _grabbed_times(path)
 
 
-def _known(times: np.ndarray, listed: np.ndarray) -> bool:
-    return bool((np.abs(times[:, None] - listed[None]).min(axis=1) < _CLOCK_MS / 2).all())
-
-
-def _grabbed_times(
-    path: Path, *, packets: bool = False, since: float | None = None, limit: int | None = None
-) -> np.ndarray:
-    """Times (T,) in ms of what grabbing gives: packets or frames, from ``since`` on, at most ``limit``."""
+def _grabbed_times(path: Path, *, packets: bool = False, since: float = 0.0) -> np.ndarray:
+    """Times (T,) in ms of what grabbing gives, packets or frames, from about ``since`` on."""
     capture = _open(path, packets=packets)
     try:
-        if since is not None and since > 0:
+        if since > 0:
             capture.set(cv2.CAP_PROP_POS_MSEC, since)
         times = []
-        while (limit is None or len(times) < limit) and capture.grab():
+        while capture.grab():
             times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
         return np.asarray(times)
     finally:

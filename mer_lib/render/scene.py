@@ -128,7 +128,7 @@ class Renderer:
             self._draw(OVERSAMPLING)  # makes the buffers that later drawings fill
         except Exception as error:  # a missing driver shows as AssertionError, GLError, ValueError or ctypes' own
             raise BadInput(f"no OpenGL context ({type(error).__name__}: {error})", REMEDY) from error
-        self.close = weakref.finalize(self, self._gl.delete)  # at the latest while OpenGL is still there
+        self.close = weakref.finalize(self, _release, self._gl)  # at the latest while OpenGL is still there
 
     def picture(
         self, vertices: np.ndarray, pose: np.ndarray, light: Light | None = None, background: np.ndarray | int = 128
@@ -187,6 +187,20 @@ class Renderer:
             return gl.read_depth_buf()
         pixels = GL.glReadPixels(0, 0, gl.viewport_width, gl.viewport_height, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
         return np.frombuffer(pixels, np.uint8).reshape(gl.viewport_height, gl.viewport_width, 4)[::-1]
+
+
+def _release(gl: pyrender.OffscreenRenderer) -> None:
+    """Free a context and what is in it. pyrender alone would end EGL's display too, which all contexts share."""
+    renderer, platform = gl._renderer, gl._platform
+    gl._renderer = gl._platform = None
+    platform.make_current()
+    renderer.delete()
+    if platform.supports_framebuffers():
+        from OpenGL.EGL import eglDestroyContext  # cannot be imported under OSMesa
+
+        eglDestroyContext(platform._egl_display, platform._egl_context)
+    else:
+        platform.delete_context()
 
 
 def smooth_normals(vertices: np.ndarray, faces: np.ndarray, adjacent: sparse.csr_array) -> np.ndarray:

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mer_lib.render.camera import Camera, facing
 from mer_lib.synth import dynamics
 from mer_lib.synth.dynamics import stream
-from mer_lib.synth.filming import DISTANCE, HeadMotion
+from mer_lib.synth.filming import HeadMotion, Studio
 from mer_lib.synth.head import ACTION_UNITS
-from mer_lib.synth.identity import Identity
 
 UNITS = tuple(ACTION_UNITS)
 MIX = 0.45  # how unequal the units of one expression are (log scale)
@@ -26,78 +24,52 @@ IDLE_HERTZ = (0.5, 3.0)
 
 
 def act(
-    row: Any,
-    person: Identity,
-    camera: Camera,
-    motion: HeadMotion,
-    *,
-    seed: int = 1,
-    strength: tuple[float, float] = (1.0, 3.0),
+    row: Any, studio: Studio, motion: HeadMotion, *, seed: int = 1, strength: tuple[float, float] = (1.0, 3.0)
 ) -> np.ndarray:
     """Weights (T, A, 2) float32 of the action units over a clip, left and right of the subject.
 
-    row: of the clip table; strength: range in pixels that the largest movement of the micro-expression is drawn from.
+    row: of the clip table; strength: range in pixels that the largest movement of the micro-expression is drawn from,
+    seen as the onset's head stands.
     """
     frames, fps, onset, apex, offset = int(row.frames), float(row.fps), int(row.onset), int(row.apex), int(row.offset)
-    reach = reaches(person, camera)
-    weights = np.zeros((frames, len(UNITS), 2), np.float32)
-    weights += resting(row, seed)
-    weights += idle(frames, fps, reach, stream(seed, row.clip, "idle"))
-    closing = dynamics.blink(frames, fps, stream(seed, row.clip, "blink"))
-    weights[:, UNITS.index(45)] += closing[:, None]
+    reach = studio.reach
+    weights = resting(row, seed) + idle(frames, fps, reach, stream(seed, row.clip, "idle"))
+    weights[:, UNITS.index(45)] += dynamics.blink(frames, fps, stream(seed, row.clip, "blink"))[:, None]
     units, course = dynamics.macro(frames, fps, onset, offset, stream(seed, row.clip, "macro"))
     for unit in units:
         weights[:, UNITS.index(unit)] += course[:, None]
 
     rng = stream(seed, row.clip, "micro")
-    at, peak = expression(row.action_units, reach, rng)
-    peak *= pixels_to_scale(rng.uniform(*strength), at, peak, weights[onset], person, camera, motion, onset)
-    starts = dynamics.late_onsets(len(at), onset, apex, rng)
-    for unit, start, most in zip(at, starts, peak, strict=True):
-        weights[:, unit] += dynamics.intensity(frames, start, apex, offset, rng)[:, None] * most
+    peak = expression(row.action_units, reach, rng)
+    peak *= rng.uniform(*strength) / largest_movement(weights[onset], peak, studio, motion, onset)
+    moving = np.flatnonzero(peak.any(axis=1))
+    starts = dynamics.late_onsets(len(moving), onset, apex, rng)
+    for unit, start in zip(moving, starts, strict=True):
+        weights[:, unit] += dynamics.intensity(frames, start, apex, offset, rng)[:, None] * peak[unit]
     return weights
 
 
-def expression(text: str, reach: np.ndarray, rng: np.random.Generator) -> tuple[list[int], np.ndarray]:
-    """The units of a sheet's text as positions in ``UNITS``, and their shares (n, 2) of the movement as weights."""
+def expression(text: str, reach: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(A, 2) weights of the units in a sheet's text, each moving about a pixel: a mixture of the clip's own."""
     units = dynamics.parse_units(text)
     at = [UNITS.index(unit) for unit in units]
     sides = np.array(list(units.values()))
     sides = np.maximum(sides, rng.uniform(0, TRACE, sides.shape))
     shares = rng.lognormal(0, MIX, (len(at), 1)) * rng.lognormal(0, LOPSIDED, sides.shape)
-    return at, shares * sides / reach[at][:, None]
+    peak = np.zeros((len(UNITS), 2))
+    peak[at] = shares * sides / reach[at, None]
+    return peak
 
 
-def pixels_to_scale(
-    pixels: float,
-    at: list[int],
-    peak: np.ndarray,
-    rest: np.ndarray,
-    person: Identity,
-    camera: Camera,
-    motion: HeadMotion,
-    onset: int,
-) -> float:
-    """What to multiply ``peak`` by so that the skin moves ``pixels`` at most, seen as the onset's head stands."""
-    shown, scale = skin(person), 1.0
-    for _ in range(3):  # the picture is all but linear in the weights
-        weights = np.stack([rest, rest])
-        weights[1, at] += scale * peak
-        angles = np.repeat(motion.angles[onset : onset + 1], 2, axis=0)
-        seen = camera.project(person.turn(person.deform(weights), *angles.T), motion.poses[onset])[:, shown, :2]
-        scale *= pixels / np.linalg.norm(seen[1] - seen[0], axis=-1).max()
-    return scale
+def largest_movement(rest: np.ndarray, peak: np.ndarray, studio: Studio, motion: HeadMotion, at: int) -> float:
+    """Pixels that the skin moves by at most when ``peak`` comes to ``rest``, both (A, 2), with the head of frame ``at``.
 
-
-def reaches(person: Identity, camera: Camera) -> np.ndarray:
-    """(A,) pixels that each unit moves the skin by at most, at full strength, seen from the front."""
-    seen = camera.project(person.deform(np.eye(len(UNITS) + 1, len(UNITS))), facing(DISTANCE))[:, skin(person), :2]
-    return np.linalg.norm(seen[:-1] - seen[-1], axis=-1).max(axis=1)
-
-
-def skin(person: Identity) -> np.ndarray:
-    """(V,) bool: the vertices whose movement counts; what an open mouth shows of its inside does not."""
-    return person.head.vertices_of("skin") & (person.head.masks["inside-mouth"] < 0.5)
+    The picture is linear in the weights to a thousandth of that, so what is measured here may be scaled.
+    """
+    moved = studio.person.deform(np.stack([rest, rest + peak]))
+    moved = studio.person.turn(moved, *np.repeat(motion.angles[at : at + 1], 2, axis=0).T)
+    seen = studio.camera.project(moved, motion.poses[at])[:, studio.skin, :2]
+    return float(np.linalg.norm(seen[1] - seen[0], axis=-1).max())
 
 
 def resting(row: Any, seed: int) -> np.ndarray:
@@ -115,6 +87,6 @@ def idle(frames: int, fps: float, reach: np.ndarray, rng: np.random.Generator) -
     at = [UNITS.index(unit) for unit in IDLE_UNITS]
     pixels = IDLE_PIXELS * rng.uniform(0, 1, (len(at), 2))
     course = (1 + dynamics.wander(frames, fps, rng, hertz=IDLE_HERTZ, width=2 * len(at)).reshape(frames, -1, 2)) / 2
-    weights = np.zeros((frames, len(reach), 2), np.float32)
+    weights = np.zeros((frames, len(UNITS), 2), np.float32)
     weights[:, at] = course * pixels / reach[at][:, None]
     return weights

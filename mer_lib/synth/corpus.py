@@ -1,7 +1,7 @@
 """The embedded corpus on disk: each row of its table acted, filmed and written as a lab would keep it, with the truth.
 
-A clip is planned first (:class:`Take`: muscles, eyes, head, light over time), and both its pictures and its ground truth
-follow from the plan alone; so a video can be written frame by frame, and the truth without drawing a picture.
+A clip is planned first (:class:`Take`: muscles, eyes, head and light over time), and both its pictures and its ground
+truth follow from the plan alone; so a video is written frame by frame, and the truth without drawing a picture.
 """
 
 from __future__ import annotations
@@ -17,24 +17,14 @@ import pandas as pd
 from mer_lib import finished, store
 from mer_lib.ingest.writer import write_video
 from mer_lib.problems import Problem
-from mer_lib.render.camera import Camera
 from mer_lib.render.raster import exact_flow, rasterise
-from mer_lib.render.scene import Light, Renderer
+from mer_lib.render.scene import Renderer
 from mer_lib.synth import filming
 from mer_lib.synth.acting import act
 from mer_lib.synth.dynamics import gaze, stream
-from mer_lib.synth.identity import Identity, make_identity
+from mer_lib.synth.filming import Studio, make_studio
+from mer_lib.synth.identity import Identity
 from mer_lib.whole import write_csv
-
-
-@dataclass(frozen=True)
-class Studio:
-    """A subject in front of the camera: who, through which lens, in which light, before which wall (S, S, 3) uint8."""
-
-    person: Identity
-    camera: Camera
-    light: Light
-    wall: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,20 +44,13 @@ class Take:
         return person.turn(moved, *self.motion.angles[at].T)
 
 
-def make_studio(subject: str, *, seed: int = 1, size: int = 256) -> Studio:
-    """Everything that a subject's clips share."""
-    rng = stream(seed, subject, "studio")
-    person = make_identity(f"{seed}/{subject}")
-    return Studio(person, filming.lens(size), filming.lamps(rng), filming.wall(size, rng))
-
-
 def plan(row: Any, studio: Studio, *, seed: int = 1, strength: tuple[float, float] = (1.0, 3.0)) -> Take:
     """What happens in the clip of a row (a named tuple of the clip table)."""
     frames, fps = int(row.frames), float(row.fps)
     motion = filming.head_motion(frames, fps, stream(seed, row.clip, "head"))
     return Take(
         clip=row.clip,
-        weights=act(row, studio.person, studio.camera, motion, seed=seed, strength=strength),
+        weights=act(row, studio, motion, seed=seed, strength=strength),
         gaze=gaze(frames, fps, stream(seed, row.clip, "gaze")),
         motion=motion,
         brightness=filming.brightness(frames, fps, stream(seed, row.clip, "brightness")),
@@ -77,9 +60,7 @@ def plan(row: Any, studio: Studio, *, seed: int = 1, strength: tuple[float, floa
 def film(take: Take, studio: Studio, renderer: Renderer, *, seed: int = 1) -> Iterator[np.ndarray]:
     """The pictures of a take, (S, S, 3) uint8 RGB, one by one, as the sensor stored them."""
     sensor = filming.Sensor(stream(seed, take.clip, "sensor"))
-    for vertices, pose, light in zip(
-        take.vertices(studio.person), take.motion.poses, take.brightness, strict=True
-    ):
+    for vertices, pose, light in zip(take.vertices(studio.person), take.motion.poses, take.brightness, strict=True):
         yield sensor.expose(renderer.picture(vertices, pose, studio.light, studio.wall), light)
 
 
@@ -130,20 +111,20 @@ def write_subject(
     size: int = 256,
     strength: tuple[float, float] = (1.0, 3.0),
 ) -> list[Problem]:
-    """One subject's folder: NAME.mkv for each of its rows, annotation.csv and truth.h5 (what :func:`truth` gives).
+    """One subject's folder: a lossless video for each of its rows, annotation.csv, and truth.h5 as :func:`truth` says.
 
     rows: the subject's rows of the clip table; header: what makes it, for the store; seed, size, strength: as
     ``corpora.synthetic.index`` documents them. Memory is that of one clip. Returns the store's problems.
     """
     folder = Path(folder)
     studio = make_studio(rows["subject"].iloc[0], seed=seed, size=size)
-    takes = [folder / f"{name}.mkv" for name in rows["name"]]
+    takes = [folder / Path(source).name for source in rows["source"]]
     with finished.once(f"{header.key()}-videos", *takes) as missing:
-        if missing:
+        for row, path in zip(rows.itertuples(), takes, strict=True) if missing else ():
+            take = plan(row, studio, seed=seed, strength=strength)
+            # A context for each clip: Mesa keeps a megabyte of every drawing until the context goes.
             with Renderer(studio.camera, studio.person.surface) as renderer:
-                for row, path in zip(rows.itertuples(), takes, strict=True):
-                    take = plan(row, studio, seed=seed, strength=strength)
-                    write_video(path, film(take, studio, renderer, seed=seed), float(row.fps))
+                write_video(path, film(take, studio, renderer, seed=seed), float(row.fps))
     write_csv(sheet(rows), folder / "annotation.csv")
 
     def make(row: Any) -> dict[str, np.ndarray]:

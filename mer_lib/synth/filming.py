@@ -6,13 +6,16 @@ None of it is expression and all of it moves pixels: a pipeline has to see 1–3
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from mer_lib.render.camera import Camera, facing
 from mer_lib.render.scene import Light
-from mer_lib.synth.dynamics import wander
+from mer_lib.synth.dynamics import stream, wander
+from mer_lib.synth.head import ACTION_UNITS
+from mer_lib.synth.identity import Identity, make_identity
 
 DISTANCE = 1.0  # metres from camera to eyes: a lens of moderate length, as labs use
 EYES = 0.235  # distance between the pupils as a share of the picture's height: 60 pixels of 256
@@ -35,6 +38,35 @@ LIGHT_DRIFT = 0.03
 READ_NOISE = 0.8  # grey levels
 SHOT_NOISE = 0.016  # variance a grey level: 1.6 levels of noise at mid-grey
 JPEG_QUALITY = (88, 96)  # labs store frames as JPEG; CASME II's do not look worse
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What a subject's clips share: who, through which lens, in which light, before which wall (S, S, 3) uint8."""
+
+    person: Identity
+    camera: Camera
+    light: Light
+    wall: np.ndarray
+
+    @cached_property
+    def skin(self) -> np.ndarray:
+        """(V,) bool: the vertices whose movement counts; what an open mouth shows of its inside does not."""
+        return self.person.head.vertices_of("skin") & (self.person.head.masks["inside-mouth"] < 0.5)
+
+    @cached_property
+    def reach(self) -> np.ndarray:
+        """(A,) pixels that each action unit moves the skin by at most, at full strength, seen from the front."""
+        count = len(ACTION_UNITS)
+        moved = self.person.deform(np.eye(count + 1, count))  # the last row is the face at rest
+        seen = self.camera.project(moved[:, self.skin], facing(DISTANCE))[..., :2]
+        return np.linalg.norm(seen[:-1] - seen[-1], axis=-1).max(axis=1)
+
+
+def make_studio(subject: str, *, seed: int = 1, size: int = 256) -> Studio:
+    """The studio of a subject's id; ``size``: pixels, height and width of the pictures."""
+    rng = stream(seed, subject, "studio")
+    return Studio(make_identity(f"{seed}/{subject}"), lens(size), lamps(rng), wall(size, rng))
 
 
 def lens(size: int) -> Camera:

@@ -35,7 +35,7 @@ def test_default_is_what_the_documents_promise():
     assert len(table) == 96 and table["subject"].nunique() == 16
     assert table["frames"].between(30, 100).all() and (table["fps"] == 200).all()
     assert (table["label"].value_counts() >= 20).all()
-    assert table["source"].iloc[0] == "s01/s01_01.mkv" and table["clip"].iloc[0] == "synthetic/s01/s01_01"
+    assert table["source"].iloc[0] == "s01/s01_01.avi" and table["clip"].iloc[0] == "synthetic/s01/s01_01"
 
 
 def test_growing_the_corpus_changes_no_clip():

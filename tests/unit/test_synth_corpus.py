@@ -52,7 +52,7 @@ def test_largest_movement_of_the_units_is_what_was_asked_for(rows, studio, stren
         weights[:, acting.UNITS.index(45)] = 0  # a blink is none of it
         moved = studio.person.turn(studio.person.deform(weights), *take.motion.angles[[onset, onset]].T)
         a, b = (pixels(v, take.motion.poses[onset], studio.camera.focal, SIZE) for v in moved)
-        length = np.linalg.norm(b - a, axis=1)[acting.skin(studio.person)]
+        length = np.linalg.norm(b - a, axis=1)[studio.skin]
         assert length.max() == pytest.approx(strength, rel=0.02)
 
 
@@ -109,7 +109,7 @@ def test_written_twice_is_the_same_bytes_and_reads_back_exactly(tmp_path, studio
     two = table(clips=2)
     for folder in ("a", "b"):
         assert corpus.write_subject(tmp_path / folder, two, HEADER, seed=SEED, size=SIZE) == []
-    names = ["annotation.csv", "s01_01.mkv", "s01_02.mkv", "truth.h5"]
+    names = ["annotation.csv", "s01_01.avi", "s01_02.avi", "truth.h5"]
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == names
     digests = [[hashlib.sha256((tmp_path / f / n).read_bytes()).hexdigest() for n in names] for f in "ab"]
     assert digests[0] == digests[1]
@@ -117,7 +117,7 @@ def test_written_twice_is_the_same_bytes_and_reads_back_exactly(tmp_path, studio
     take = corpus.plan(rows[0], studio, seed=SEED)
     with Renderer(studio.camera, studio.person.surface) as renderer:
         filmed = np.stack(list(corpus.film(take, studio, renderer, seed=SEED)))
-    assert np.array_equal(read(tmp_path / "a" / "s01_01.mkv"), filmed)
+    assert np.array_equal(read(tmp_path / "a" / "s01_01.avi"), filmed)
     with store.Store(tmp_path / "a" / "truth.h5") as truth:
         assert truth.clips == list(two["clip"])
         assert np.array_equal(truth.read(rows[0].clip, "action_units"), take.weights)

@@ -45,7 +45,11 @@ def test_late_onsets_keep_the_clips_own_onset():
 def test_streams_are_named_not_counted():
     draw = dynamics.stream(1, "synthetic/s01/s01_01", "head").random(3)
     assert np.array_equal(draw, dynamics.stream(1, "synthetic/s01/s01_01", "head").random(3))
-    for other in ((2, "synthetic/s01/s01_01", "head"), (1, "synthetic/s01/s01_02", "head"), (1, "synthetic/s01/s01_01", "x")):
+    for other in (
+        (2, "synthetic/s01/s01_01", "head"),
+        (1, "synthetic/s01/s01_02", "head"),
+        (1, "synthetic/s01/s01_01", "x"),
+    ):
         assert not np.array_equal(draw, dynamics.stream(*other).random(3))
 
 

@@ -1,5 +1,5 @@
-# What the rules share: the settings, the plan of each corpus (its clip table, before anything runs) and the recipes by
-# which a store knows, and its readers check, what made it. Helpers only, no rules.
+# What the rules share: the settings, and the plan of each corpus (its clip table, its shards and folds), which is known
+# before anything runs, so that `snakemake -n` always shows everything. Helpers only, no rules.
 import os
 import sys
 from functools import cache
@@ -9,19 +9,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 # This checkout's library, here and in the jobs, whatever the environment has installed (a second clone, dvc exp).
+# Jobs are the parallelism: threads of BLAS would only fight over the cores and change the last bits.
 HERE = str(Path(str(workflow.current_basedir)).parent.parent.resolve())
+environment = os.environ
+environment["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, environment.get("PYTHONPATH")]))
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    environment[variable] = "1"
 sys.path.insert(0, HERE)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [HERE, os.environ.get("PYTHONPATH")])
-)
-# Jobs are the parallelism; threads of BLAS would only fight over the cores and change the last bits.
-for variable in (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-):
-    os.environ[variable] = "1"
 
 from mer_lib import clips, params, provenance, registry
 from mer_lib.corpora import indexing
@@ -39,15 +33,16 @@ def in_one_line(function, *arguments, **named):
         raise WorkflowError(str(error)) from None
 
 
+def local_roots():
+    """The roots of local.yaml, the one file of this machine that git ignores."""
+    file = Path("local.yaml")
+    return ((yaml.safe_load(file.read_text()) or {}).get("roots") or {}) if file.exists() else {}
+
+
 SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 EXPERIMENTS = SETTINGS.all_experiments()
-LOCAL = Path("local.yaml")
-ROOTS = (
-    ((yaml.safe_load(LOCAL.read_text()) or {}).get("roots") or {})
-    if LOCAL.exists()
-    else {}
-)
+ROOTS = local_roots()
 
 
 def root(corpus):
@@ -55,24 +50,21 @@ def root(corpus):
     return str(ROOTS.get(corpus, f"data/{corpus}"))
 
 
+def is_synthetic(corpus):
+    return bool(registry.get("corpus", CORPORA[corpus].adapter).meta.get("synthetic"))
+
+
 @cache
 def plan(corpus):
     """The clip table of a corpus and the problems of its sheet, known before the DAG is built."""
     limits = SETTINGS.ingest.model_dump()
-    return in_one_line(
-        indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, **limits
-    )
+    return in_one_line(indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, **limits)
 
 
 @cache
 def shards(corpus):
     """Shard name -> its rows of the clip table."""
     return clips.shards(plan(corpus)[0], SETTINGS.shards.size)
-
-
-def per_shard(pattern):
-    """An input function: the pattern once a shard of the corpus, other wildcards as they are."""
-    return lambda wc: expand(pattern, shard=list(shards(wc.corpus)), **dict(wc))
 
 
 @cache
@@ -89,48 +81,39 @@ def scored(corpus):
     return EXPERIMENTS if enough else {}
 
 
-class Stage:
-    """What a stage will do, as data: its options, its code and the stages above it; `made` is a rule's param."""
+def classes(corpus):
+    return list(params.class_names(CORPORA[corpus].classes))
 
-    def __init__(self, name, modules, options, above=()):
-        self.name, self.modules, self.options, self.above = (
-            name,
-            modules,
-            options,
-            above,
-        )
 
-    def recipe(self, wc):
-        return self.made(wc)["recipe"]
+def reads(descriptor):
+    """The pairs of frames whose motion a descriptor reads."""
+    return registry.get("descriptor", descriptor).meta["reads"]
 
-    def made(self, wc):
-        wc = dict(wc)
-        options = self.options(wc)
-        code = provenance.code_digest(
-            *(self.modules(wc) if callable(self.modules) else self.modules)
-        )
-        above = {
-            stage.name: stage.recipe(w)
-            for stage, w in (
-                self.above(wc)
-                if callable(self.above)
-                else [(s, wc) for s in self.above]
-            )
-        }
-        found = {
-            "stage": self.name,
-            "corpus": wc["corpus"],
-            "options": options,
-            "code": code,
-            "above": above,
-        }
-        found["recipe"] = provenance.recipe(self.name, options, code, above.values())
-        if "shard" in wc:
-            found |= {
-                "shard": wc["shard"],
-                "rows": clips.digest(shards(wc["corpus"])[wc["shard"]]),
-            }
-        return found
+
+def descriptors_read():
+    return sorted({experiment.descriptor for experiment in EXPERIMENTS.values()})
+
+
+def subjects_of(corpus):
+    """The subjects' folders of a synthetic corpus; a lab's own data are nobody's output."""
+    sources = plan(corpus)[0]["source"] if is_synthetic(corpus) else []
+    return sorted({Path(source).parts[0] for source in sources})
+
+
+def rows_of_subject(wc):
+    table = plan(wc.corpus)[0]
+    return table[table["source"].str.startswith(f"{wc.subject}/")]
+
+
+def lacking_apex(corpus):
+    """The shards in which some clip has no annotated apex."""
+    return [shard for shard, rows in shards(corpus).items() if rows["apex"].isna().any()]
+
+
+def groups(corpus, protocol):
+    """The names of the jobs that share the folds of a protocol."""
+    count = -(-len(folds(corpus, protocol)) // SETTINGS.folds_per_job)
+    return [f"{group:03d}" for group in range(count)]
 
 
 wildcard_constraints:

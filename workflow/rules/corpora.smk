@@ -3,45 +3,6 @@
 # out: results/{corpus}/clips.csv, results/{corpus}/index_problems.csv; data/{corpus}/{subject}/ (videos, truth.h5)
 
 
-def is_synthetic(corpus):
-    return bool(registry.get("corpus", CORPORA[corpus].adapter).meta.get("synthetic"))
-
-
-def corpus_modules(wc):
-    return ["mer_lib.synth.corpus"] if is_synthetic(wc["corpus"]) else []
-
-
-def corpus_options(wc):
-    """What a rendered clip depends on beside its row of the table."""
-    options = CORPORA[wc["corpus"]].options if is_synthetic(wc["corpus"]) else {}
-    return {name: options[name] for name in ("seed", "size", "strength") if name in options}
-
-
-CORPUS = Stage("corpus", corpus_modules, corpus_options)
-
-
-def made_of_subject(wc):
-    table = plan(wc.corpus)[0]
-    rows = table[table["source"].str.startswith(f"{wc.subject}/")]
-    return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.digest(rows)}
-
-
-def sources(wc):
-    """What a shard's clips are read from: the files themselves, or the subjects' folders where a rule renders them."""
-    found = shards(wc.corpus)[wc.shard]["source"]
-    if is_synthetic(wc.corpus):
-        found = sorted({source.split("/")[0] for source in found})
-    return [os.path.join(root(wc.corpus), source) for source in found]
-
-
-def subjects_of(corpus):
-    return (
-        sorted({source.split("/")[0] for source in plan(corpus)[0]["source"]})
-        if is_synthetic(corpus)
-        else []
-    )
-
-
 rule index:
     output:
         clips="results/{corpus}/clips.csv",
@@ -50,6 +11,8 @@ rule index:
         "logs/{corpus}/index.log",
     benchmark:
         "results/{corpus}/benchmarks/index.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
     params:
@@ -73,6 +36,8 @@ rule render_subject:
     wildcard_constraints:
         corpus="|".join(filter(is_synthetic, CORPORA)) or "-",  # a lab's own files are nobody's output
         subject=r"s\d+",
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1000,
     params:

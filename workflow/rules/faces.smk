@@ -2,19 +2,6 @@
 # in:  the clip table, the sources of a shard's clips
 # out: results/{corpus}/faces/{shard}.h5: frames (T, S, S, 3) u8, landmarks (T, 5, 2), probability (T,), geometry, first
 
-FACES = Stage(
-    "faces",
-    [
-        "mer_lib.faces.crop",
-        "mer_lib.faces.detect",
-        "mer_lib.ingest.source",
-        "mer_lib.clips",
-        "mer_lib.store",
-    ],
-    lambda wc: SETTINGS.faces.model_dump(),
-    above=[CORPUS],
-)
-
 
 rule faces_shard:
     input:
@@ -26,6 +13,8 @@ rule faces_shard:
         "logs/{corpus}/faces/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/faces/{shard}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
     params:

@@ -2,13 +2,6 @@
 # in:  results/{corpus}/faces/{shard}.h5
 # out: results/{corpus}/registered/{shard}.h5: frames (T, S, S, 3) u8, homography (T, 3, 3), how (T,), residual (T,), first
 
-REGISTERED = Stage(
-    "registered",
-    ["mer_lib.geometry.registration", "mer_lib.store"],
-    lambda wc: SETTINGS.registration.model_dump(),
-    above=[FACES],
-)
-
 
 rule register_shard:
     input:
@@ -20,6 +13,8 @@ rule register_shard:
         "logs/{corpus}/registered/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/registered/{shard}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wc, attempt: 1500 * attempt,
     params:

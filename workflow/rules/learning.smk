@@ -4,69 +4,6 @@
 #      results/{corpus}/predictions/ and results/{corpus}/curves/; results/{corpus}/models/{experiment}.safetensors
 
 
-def features_above(wc):
-    return [(FEATURES, {**wc, "descriptor": EXPERIMENTS[wc["experiment"]].descriptor})]
-
-
-def learner_modules(wc):
-    experiment = EXPERIMENTS[wc["experiment"]]
-    return [
-        "mer_lib.learning.fit",
-        registry.get(experiment.learner, experiment.learner_name).module,
-        "mer_lib.weights",
-    ]
-
-
-def experiment_options(wc):
-    experiment = EXPERIMENTS[wc["experiment"]].model_dump(exclude={"name", "protocol"})
-    return {
-        **experiment,
-        "classes": list(params.class_names(CORPORA[wc["corpus"]].classes)),
-    }
-
-
-TRAIN = Stage(
-    "train",
-    learner_modules,
-    lambda wc: {**experiment_options(wc), "protocol": wc["protocol"]},
-    above=features_above,
-)
-MODEL = Stage("model", learner_modules, experiment_options, above=features_above)
-
-
-def features_read(wc):
-    descriptor = EXPERIMENTS[wc.experiment].descriptor
-    return expand(
-        "results/{corpus}/features/{descriptor}/{shard}.h5",
-        corpus=wc.corpus,
-        descriptor=descriptor,
-        shard=list(shards(wc.corpus)),
-    )
-
-
-def groups(corpus, protocol):
-    """The names of the jobs that share the folds of a protocol."""
-    count = -(-len(folds(corpus, protocol)) // SETTINGS.folds_per_job)
-    return [f"{group:03d}" for group in range(count)]
-
-
-def joined(what):
-    return lambda wc: expand(
-        "results/{corpus}/folds/{protocol}/{experiment}/{group}." + what,
-        group=groups(wc.corpus, wc.protocol),
-        **dict(wc),
-    )
-
-
-def trained(pattern):
-    """The pattern once a scored experiment of each corpus."""
-    return [
-        pattern.format(corpus=c, protocol=e.protocol, experiment=n)
-        for c in CORPORA
-        for n, e in scored(c).items()
-    ]
-
-
 rule train_folds:
     input:
         clips=ancient("results/{corpus}/clips.csv"),
@@ -80,13 +17,13 @@ rule train_folds:
         "logs/{corpus}/train/{protocol}/{experiment}/{group}.log",
     benchmark:
         "results/{corpus}/benchmarks/train/{protocol}/{experiment}/{group}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
     params:
         made=TRAIN.made,
-        labels=lambda wc: provenance.digest(
-            plan(wc.corpus)[0][["clip", "subject", "label"]].to_csv(index=False)
-        ),
+        labels=labels_digest,
         folds_per_job=SETTINGS.folds_per_job,
     script:
         "../scripts/train.py"
@@ -101,6 +38,8 @@ rule join_predictions:
         "logs/{corpus}/predictions/{protocol}/{experiment}.log",
     benchmark:
         "results/{corpus}/benchmarks/predictions/{protocol}/{experiment}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=500,
     script:
@@ -129,35 +68,17 @@ rule final_model:
         "logs/{corpus}/models/{experiment}.log",
     benchmark:
         "results/{corpus}/benchmarks/models/{experiment}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wc, attempt: 2000 * attempt,
     params:
         made=MODEL.made,
-        labels=lambda wc: provenance.digest(
-            plan(wc.corpus)[0][["clip", "subject", "label"]].to_csv(index=False)
-        ),
-        pipeline=lambda wc: pipeline_of(EXPERIMENTS[wc.experiment]),
+        labels=labels_digest,
+        pipeline=pipeline_of,
         synthetic=lambda wc: is_synthetic(wc.corpus),
     script:
         "../scripts/final_model.py"
-
-
-def pipeline_of(experiment):
-    """What `mer predict` must do to a clip before the model sees it: the options of every stage above, by stage."""
-    wc = {
-        "pairs": registry.get("descriptor", experiment.descriptor).meta["reads"],
-        "descriptor": experiment.descriptor,
-    }
-    stages = {
-        "faces": FACES,
-        "registered": REGISTERED,
-        "motion": MOTION,
-        "features": FEATURES,
-        "apex": APEX,
-    }
-    return {name: stage.options(wc) for name, stage in stages.items()} | {
-        "descriptor": experiment.descriptor
-    }
 
 
 rule train:

@@ -3,20 +3,6 @@
 # out: results/{corpus}/report/index.html, results/{corpus}/costs.csv, results/{corpus}/summary.txt
 
 
-def example_shards(wc):
-    """The first shards: enough of them for the example clips."""
-    wanted = -(-SETTINGS.report.examples // SETTINGS.shards.size)
-    return list(shards(wc.corpus))[:wanted]
-
-
-SECTIONS = [entry.module for entry in registry.entries("section").values()]
-
-
-def described():
-    """The settings in force, as the report shows them."""
-    return yaml.safe_dump(SETTINGS.model_dump(mode="json"), sort_keys=False)
-
-
 rule costs:
     input:
         leaderboard="results/{corpus}/leaderboard.csv",
@@ -27,6 +13,8 @@ rule costs:
         "logs/{corpus}/costs.log",
     benchmark:
         "results/{corpus}/benchmarks/costs.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=500,
     params:
@@ -41,19 +29,11 @@ rule report_page:
         leaderboard="results/{corpus}/leaderboard.csv",
         problems="results/{corpus}/problems.csv",
         costs="results/{corpus}/costs.csv",
-        metrics=corpus_files("results/{corpus}/metrics/{protocol}/{experiment}.json"),
-        predictions=corpus_files(
-            "results/{corpus}/predictions/{protocol}/{experiment}.csv"
-        ),
-        curves=corpus_files("results/{corpus}/curves/{protocol}/{experiment}.csv"),
-        registered=lambda wc: [
-            f"results/{wc.corpus}/registered/{shard}.h5"
-            for shard in example_shards(wc)
-        ],
-        motion=lambda wc: [
-            f"results/{wc.corpus}/motion/onset_apex/{shard}.h5"
-            for shard in example_shards(wc)
-        ],
+        metrics=of_corpus("results/{corpus}/metrics/{protocol}/{experiment}.json"),
+        predictions=of_corpus("results/{corpus}/predictions/{protocol}/{experiment}.csv"),
+        curves=of_corpus("results/{corpus}/curves/{protocol}/{experiment}.csv"),
+        registered=example_stores("registered"),
+        motion=example_stores("motion/onset_apex"),
     output:
         report(
             "results/{corpus}/report/index.html",
@@ -64,16 +44,20 @@ rule report_page:
         "logs/{corpus}/report.log",
     benchmark:
         "results/{corpus}/benchmarks/report.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=1500,
     params:
         examples=SETTINGS.report.examples,
         synthetic=lambda wc: is_synthetic(wc.corpus),
-        experiments=lambda wc: {
-            name: e.protocol for name, e in scored(wc.corpus).items()
-        },
+        experiments=lambda wc: {name: e.protocol for name, e in scored(wc.corpus).items()},
         settings=described(),
-        code=provenance.code_digest("mer_lib.report.collect", "mer_lib.report.page", *SECTIONS),
+        code=provenance.code_digest(
+            "mer_lib.report.collect",
+            "mer_lib.report.page",
+            *(entry.module for entry in registry.entries("section").values()),
+        ),
     script:
         "../scripts/report.py"
 
@@ -89,6 +73,8 @@ rule summary:
         "logs/{corpus}/summary.log",
     benchmark:
         "results/{corpus}/benchmarks/summary.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=500,
     params:

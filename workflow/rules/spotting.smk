@@ -2,28 +2,6 @@
 # in:  results/{corpus}/registered/{shard}.h5
 # out: results/{corpus}/apex/{shard}.csv, joined in results/{corpus}/apex.csv: clip, apex, how, score
 
-FAST_FLOW = lambda wc: {
-    "flow": SETTINGS.motion.frames,
-    "options": SETTINGS.options("flow", SETTINGS.motion.frames),
-}
-
-APEX = Stage(
-    "apex",
-    lambda wc: [
-        "mer_lib.spotting.apex",
-        registry.get("flow", SETTINGS.motion.frames).module,
-    ],
-    FAST_FLOW,
-    above=[REGISTERED],
-)
-
-
-def lacking_apex(corpus):
-    """The shards in which some clip has no annotated apex."""
-    return [
-        shard for shard, rows in shards(corpus).items() if rows["apex"].isna().any()
-    ]
-
 
 rule spot_shard:
     input:
@@ -35,6 +13,8 @@ rule spot_shard:
         "logs/{corpus}/apex/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/apex/{shard}.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=lambda wc, attempt: 1500 * attempt,
     params:
@@ -57,6 +37,8 @@ rule apex:
         "logs/{corpus}/apex.log",
     benchmark:
         "results/{corpus}/benchmarks/apex.tsv"
+    conda:
+        "../../environment.yml"
     resources:
         mem_mb=500,
     script:

@@ -11,6 +11,6 @@ with job(snakemake):
     board, given = [], snakemake.params.experiments.items()
     for (name, facts), metrics, model in zip(given, snakemake.input.metrics, snakemake.input.models, strict=True):
         summary = json.loads(Path(metrics).read_text(encoding="utf-8"))
-        facts = {**facts, "control": facts["control"] != "none", "parameters": weights.load(model)[1]["parameters"]}
+        facts = {**facts, "parameters": weights.load(model)[1]["parameters"]}
         board += rows(summary, experiment=name, synthetic=snakemake.params.synthetic, **facts)
     write_csv(leaderboard(board), snakemake.output[0])

@@ -1,0 +1,214 @@
+# The staircase: what each stage reads, under which options, made by what code. A rule takes `made` as a param, so that
+# it reruns when its own options or code change and at no other change; a store keeps the recipe, and its readers refuse
+# another one. Then the input functions. Helpers only, no rules.
+
+
+class Stage:
+    """What a stage will do, as data. `modules` and `options` are functions of the wildcards (a dict); `above` gives the
+    stages it reads, each with its wildcards."""
+
+    def __init__(self, name, modules, options, above):
+        self.name, self.modules, self.options, self.above = name, modules, options, above
+
+    def made(self, wc):
+        """The param of a rule: options, code and the recipes of the stages above; with a shard, its rows as well."""
+        wc = dict(wc)
+        options, code = self.options(wc), provenance.code_digest(*self.modules(wc))
+        above = {stage.name: stage.made(given)["recipe"] for stage, given in self.above(wc)}
+        found = {"stage": self.name, "corpus": wc["corpus"], "options": options, "code": code, "above": above}
+        found["recipe"] = provenance.recipe(self.name, options, code, above.values())
+        if "shard" in wc:
+            found |= {"shard": wc["shard"], "rows": clips.digest(shards(wc["corpus"])[wc["shard"]])}
+        return found
+
+
+def without_shard(wc):
+    return {name: value for name, value in wc.items() if name != "shard"}
+
+
+def corpus_options(wc):
+    """What a rendered clip depends on beside its row of the table."""
+    options = CORPORA[wc["corpus"]].options if is_synthetic(wc["corpus"]) else {}
+    return {name: options[name] for name in ("seed", "size", "strength") if name in options}
+
+
+def flow_options(name):
+    return {"flow": name, "options": SETTINGS.options("flow", name)}
+
+
+def flow_of(wc):
+    return getattr(SETTINGS.motion, wc["pairs"])
+
+
+def above_motion(wc):
+    wc = without_shard(wc)
+    spotted = wc["pairs"] == "onset_apex" and lacking_apex(wc["corpus"])
+    return [(REGISTERED, wc), *([(APEX, wc)] if spotted else [])]
+
+
+def above_features(wc):
+    return [(MOTION, {**without_shard(wc), "pairs": reads(wc["descriptor"])})]
+
+
+def above_learning(wc):
+    return [(FEATURES, {**wc, "descriptor": EXPERIMENTS[wc["experiment"]].descriptor})]
+
+
+def learner_modules(wc):
+    experiment = EXPERIMENTS[wc["experiment"]]
+    learner = registry.get(experiment.learner, experiment.learner_name).module
+    return ["mer_lib.learning.fit", "mer_lib.weights", learner]
+
+
+def learner_options(wc):
+    """An experiment as its jobs need it. A classifier is solved, not trained: another learning rate is not its business."""
+    experiment = EXPERIMENTS[wc["experiment"]]
+    read = {"class_weights", "control"} if experiment.learner == "classifier" else None
+    return {
+        **experiment.model_dump(exclude={"name", "protocol", "train"}),
+        "train": experiment.train.model_dump(include=read),
+        "classes": classes(wc["corpus"]),
+    }
+
+
+CORPUS = Stage(
+    "corpus",
+    lambda wc: ["mer_lib.synth.corpus"] if is_synthetic(wc["corpus"]) else [],
+    corpus_options,
+    lambda wc: [],
+)
+FACES = Stage(
+    "faces",
+    lambda wc: ["mer_lib.faces.crop", "mer_lib.faces.detect", "mer_lib.ingest.source", "mer_lib.store"],
+    lambda wc: SETTINGS.faces.model_dump(),
+    lambda wc: [(CORPUS, without_shard(wc))],
+)
+REGISTERED = Stage(
+    "registered",
+    lambda wc: ["mer_lib.geometry.registration", "mer_lib.store"],
+    lambda wc: SETTINGS.registration.model_dump(),
+    lambda wc: [(FACES, without_shard(wc))],
+)
+APEX = Stage(
+    "apex",
+    lambda wc: ["mer_lib.spotting.apex", registry.get("flow", SETTINGS.motion.frames).module],
+    lambda wc: flow_options(SETTINGS.motion.frames),
+    lambda wc: [(REGISTERED, without_shard(wc))],
+)
+MOTION = Stage(
+    "motion",
+    lambda wc: ["mer_lib.motion.pairs", "mer_lib.store", registry.get("flow", flow_of(wc)).module],
+    lambda wc: flow_options(flow_of(wc)),
+    above_motion,
+)
+FEATURES = Stage(
+    "features",
+    lambda wc: [registry.get("descriptor", wc["descriptor"]).module, "mer_lib.store"],
+    lambda wc: SETTINGS.options("descriptor", wc["descriptor"]),
+    above_features,
+)
+TRAIN = Stage(
+    "train",
+    learner_modules,
+    lambda wc: {**learner_options(wc), "protocol": wc["protocol"]},
+    above_learning,
+)
+MODEL = Stage("model", learner_modules, learner_options, above_learning)
+
+
+def made_of_subject(wc):
+    return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.digest(rows_of_subject(wc))}
+
+
+def labels_digest(wc):
+    """Who is who and what they showed: learning depends on these columns of the clip table and on no other."""
+    return clips.digest(plan(wc.corpus)[0][["clip", "dataset", "subject", "label"]])
+
+
+def pipeline_of(wc):
+    """What `mer predict` must do to a clip before the model sees it: the options of every stage above, by stage."""
+    descriptor = EXPERIMENTS[wc.experiment].descriptor
+    wc = {**wc, "descriptor": descriptor, "pairs": reads(descriptor)}
+    stages = (FACES, REGISTERED, APEX, MOTION, FEATURES)
+    return {stage.name: stage.options(wc) for stage in stages} | {"descriptor": descriptor}
+
+
+def sources(wc):
+    """What a shard's clips are read from: the files themselves, or the subjects' folders where a rule renders them."""
+    found = shards(wc.corpus)[wc.shard]["source"]
+    if is_synthetic(wc.corpus):
+        found = sorted({Path(source).parts[0] for source in found})
+    return [os.path.join(root(wc.corpus), source) for source in found]
+
+
+def spotted_apex(wc):
+    """The spotted apexes of a shard, where it needs them."""
+    needed = wc.pairs == "onset_apex" and wc.shard in lacking_apex(wc.corpus)
+    return f"results/{wc.corpus}/apex/{wc.shard}.csv" if needed else []
+
+
+def motion_of(wc):
+    return f"results/{wc.corpus}/motion/{reads(wc.descriptor)}/{wc.shard}.h5"
+
+
+def motion_read():
+    """The motion stores that the chosen experiments read, and the joined apexes where some were spotted."""
+    pairs = sorted({reads(descriptor) for descriptor in descriptors_read()})
+    stores = [f"results/{c}/motion/{p}/{shard}.h5" for c in CORPORA for p in pairs for shard in shards(c)]
+    return stores + [f"results/{c}/apex.csv" for c in CORPORA if lacking_apex(c)]
+
+
+def stores_of(wc):
+    """Every store of a corpus that may have lost a clip, in the order of the staircase."""
+    motion = sorted({f"motion/{reads(descriptor)}" for descriptor in descriptors_read()})
+    stages = ["faces", "registered", *motion, *(f"features/{descriptor}" for descriptor in descriptors_read())]
+    return [f"results/{wc.corpus}/{stage}/{shard}.h5" for stage in stages for shard in shards(wc.corpus)]
+
+
+def features_read(wc):
+    descriptor = EXPERIMENTS[wc.experiment].descriptor
+    return [f"results/{wc.corpus}/features/{descriptor}/{shard}.h5" for shard in shards(wc.corpus)]
+
+
+def joined(what):
+    """An input function: one file a group of folds."""
+    pattern = f"results/{{corpus}}/folds/{{protocol}}/{{experiment}}/{{group}}.{what}"
+    return lambda wc: expand(pattern, group=groups(wc.corpus, wc.protocol), **dict(wc))
+
+
+def of_corpus(pattern):
+    """An input function: the pattern once a scored experiment of the corpus."""
+    return lambda wc: [
+        pattern.format(corpus=wc.corpus, protocol=experiment.protocol, experiment=name)
+        for name, experiment in scored(wc.corpus).items()
+    ]
+
+
+def trained(pattern):
+    """The pattern once a scored experiment of each corpus."""
+    return [pattern.format(corpus=c, protocol=e.protocol, experiment=n) for c in CORPORA for n, e in scored(c).items()]
+
+
+def facts(corpus):
+    """What the leaderboard says of an experiment beside its figures."""
+    return {
+        name: {
+            "method": experiment.method,
+            "protocol": experiment.protocol,
+            "selection": experiment.train.selection,
+            "control": experiment.train.control != "none",
+            "subject_disjoint": registry.get("protocol", experiment.protocol).meta["subject_disjoint"],
+        }
+        for name, experiment in scored(corpus).items()
+    }
+
+
+def example_stores(stage):
+    """An input function: the first shards of a stage, enough of them for the report's example clips."""
+    wanted = -(-SETTINGS.report.examples // SETTINGS.shards.size)
+    return lambda wc: [f"results/{wc.corpus}/{stage}/{shard}.h5" for shard in list(shards(wc.corpus))[:wanted]]
+
+
+def described():
+    """The settings in force, as the report shows them."""
+    return yaml.safe_dump(SETTINGS.model_dump(mode="json"), sort_keys=False)
