@@ -93,7 +93,7 @@ def _video() -> str:
 
     frames = np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "lossless.mkv")
+        path = Path(folder, "lossless.avi")
         write_video(path, frames, 200.0)
         back = np.stack(list(open_source(path, "video").frames()))
     if not np.array_equal(frames, back):

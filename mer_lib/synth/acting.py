@@ -62,9 +62,9 @@ def expression(text: str, reach: np.ndarray, rng: np.random.Generator) -> np.nda
 
 
 def largest_movement(rest: np.ndarray, peak: np.ndarray, studio: Studio, motion: HeadMotion, at: int) -> float:
-    """Pixels that the skin moves by at most when ``peak`` comes to ``rest``, both (A, 2), with the head of frame ``at``.
+    """Pixels that the skin moves by at most when ``peak`` comes to ``rest``, both (A, 2), the head being as at ``at``.
 
-    The picture is linear in the weights to a thousandth of that, so what is measured here may be scaled.
+    The picture is linear in the weights to 0.2 %, so what is measured here may be scaled.
     """
     moved = studio.person.deform(np.stack([rest, rest + peak]))
     moved = studio.person.turn(moved, *np.repeat(motion.angles[at : at + 1], 2, axis=0).T)

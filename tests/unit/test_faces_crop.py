@@ -123,7 +123,9 @@ def test_of_several_faces_the_largest_stable_one_is_taken_and_told():
     with collect() as problems:
         found = crop_clip(blank(40), 0, 40, Scripted(script))
     assert "3 faces; the largest stable one was taken, at x 225, y 123" in problems[0].what
-    np.testing.assert_allclose(found.geometry, align.similarity(POINTS, align.template(128, 0.15)), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        found.geometry, align.similarity(POINTS, align.template(128, 0.15)), rtol=1e-4, atol=1e-3
+    )
 
 
 def test_one_false_alarm_is_not_a_second_face():
