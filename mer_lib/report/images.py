@@ -13,6 +13,7 @@ from PIL import Image
 from mer_lib.motion import colour
 from mer_lib.report import ui
 
+_BRIGHTEST = 99.5  # per cent of the pixels stay below the brightest colour
 _STRAIN = "magma"  # perceptually even, readable without colour vision and in grey
 
 
@@ -27,9 +28,9 @@ def flow(field: np.ndarray, alt: str) -> Markup:
 
 
 def strain(field: np.ndarray, alt: str) -> Markup:
-    """Strain (H, W) from black (0) to pale yellow (its maximum)."""
-    top = float(np.max(field))
-    return _image(_coloured(field / top if top > 0 else np.zeros_like(field)), alt, "PNG")
+    """Strain (H, W) from black (0) to pale yellow: a single torn pixel at the border must not darken all the others."""
+    top = float(np.percentile(field, _BRIGHTEST))
+    return _image(_coloured(np.minimum(field / top, 1) if top > 0 else np.zeros_like(field)), alt, "PNG")
 
 
 def wheel() -> Markup:
@@ -40,7 +41,7 @@ def wheel() -> Markup:
 def strain_scale() -> Markup:
     """What the colours of strain mean."""
     ramp = np.tile(np.linspace(0, 1, 128), (12, 1))
-    return _image(_coloured(ramp), "Scale of strain: black is none, pale yellow the largest of the clip", "PNG")
+    return _image(_coloured(ramp), "Scale of strain: black is none, pale yellow the strongest of the clip", "PNG")
 
 
 def _coloured(share: np.ndarray) -> np.ndarray:
