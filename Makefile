@@ -16,7 +16,7 @@ BIN := .venv/bin
 
 .PHONY: run test test-slow lint setup setup-conda clean
 run: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 faces_shard:gpu=1) all
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 final_model:gpu=1 faces_shard:gpu=1) all
 
 test: setup
 	$(BIN)/pytest -m "not slow"

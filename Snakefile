@@ -24,13 +24,17 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
+        rules.motion.input,
+        rules.motion.input,
+        rules.features.input,
         rules.train.input,
         rules.evaluate.input,
         rules.reports.input,
 
 
 onsuccess:
-    for corpus in CORPORA:
-        summary = Path(f"results/{corpus}/summary.txt")
-        if summary.exists():
-            print(summary.read_text(encoding="utf-8"), end="")
+    say_summary()
+
+
+onerror:
+    say_problems()

@@ -85,6 +85,11 @@ def digest(clips: pd.DataFrame) -> str:
     return hashlib.sha256(clips.to_csv(index=False).encode()).hexdigest()[:16]
 
 
+def records(clips: pd.DataFrame) -> list[dict]:
+    """Rows as plain values (None where unknown), as they travel to a job."""
+    return clips.astype(object).where(clips.notna(), None).to_dict("records")
+
+
 def shards(clips: pd.DataFrame, size: int) -> dict[str, pd.DataFrame]:
     """The table cut into runs of ``size`` rows, named '0000', '0001', …, in the order of the table."""
     return {f"{i:04d}": clips.iloc[at : at + size] for i, at in enumerate(range(0, len(clips), size))}

@@ -103,12 +103,12 @@ class Corpus(Block):
 
 
 class Experiment(Block):
-    """One experiment, everything resolved: which method, under which protocol, trained how."""
+    """One experiment, everything resolved: which method, under which protocols, trained how."""
 
     name: Name
     method: Name
     descriptor: Name
-    protocol: Name
+    protocols: tuple[Name, ...]
     learner: Literal["model", "classifier"]
     learner_name: Name
     options: dict[str, Any] = {}
@@ -122,7 +122,7 @@ class Settings(Block):
     corpora: list[str | dict[str, Any]]
     classes: ClassNames
     protocols: Annotated[list[Name], Field(min_length=1)]
-    experiments: dict[str, str | dict[str, Any]]
+    experiments: dict[str, str | dict[str, Any] | None]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     folds_per_job: Count
     shards: Shards
@@ -185,8 +185,8 @@ class Settings(Block):
         """The experiments chosen by name, defaults filled in."""
         return {name: self._experiment(name, given) for name, given in self.experiments.items()}
 
-    def _experiment(self, name: str, given: str | dict[str, Any]) -> Experiment:
-        given = {"method": given} if isinstance(given, str) else dict(given)
+    def _experiment(self, name: str, given: str | dict[str, Any] | None) -> Experiment:
+        given = {"method": given} if isinstance(given, str) else dict(given or {})
         method = given.pop("method", name)
         known = {**registry.entries("model"), **registry.entries("descriptor")}
         if method not in known:
@@ -198,7 +198,9 @@ class Settings(Block):
             learner, learner_name, options = "classifier", self.classifier.name, self.classifier.options
         options = registry.get(learner, learner_name).complete({**options, **given.pop("options", {})})
         train = _typed(Train, {**self.train.model_dump(), **given.pop("train", {})}, f"experiments.{name}.train")
-        protocol = registry.get("protocol", given.pop("protocol", self.protocols[0])).name
+        protocols = given.pop("protocol", self.protocols)
+        protocols = [protocols] if isinstance(protocols, str) else protocols
+        protocols = tuple(registry.get("protocol", protocol).name for protocol in protocols)
         seeds = tuple(given.pop("seeds", self.seeds if learner == "model" or train.control != "none" else (0,)))
         if given:
             known_keys = ("method", "protocol", "options", "train", "seeds")
@@ -207,7 +209,7 @@ class Settings(Block):
                 registry.suggestion(next(iter(given)), known_keys),
             )
         return Experiment(
-            name=name, method=method, descriptor=entry.meta.get("inputs", method), protocol=protocol, learner=learner,
+            name=name, method=method, descriptor=entry.meta.get("inputs", method), protocols=protocols, learner=learner,
             learner_name=learner_name, options=options, train=train, seeds=seeds,
         )  # fmt: skip
 
@@ -230,8 +232,9 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     merged = _merge(given, overrides or {})
     chosen = merged.get("experiments")
     if isinstance(chosen, str | list):
-        names = [chosen] if isinstance(chosen, str) else chosen
-        merged["experiments"] = {n: (given.get("experiments") or {}).get(n, n) for n in names}
+        named = given.get("experiments")
+        known = named if isinstance(named, dict) else {}
+        merged["experiments"] = {n: known.get(n, n) for n in ([chosen] if isinstance(chosen, str) else chosen)}
     if "corpora" in (overrides or {}):
         defined = {c["name"]: c for c in given.get("corpora") or [] if isinstance(c, dict) and "name" in c}
         names = merged["corpora"] if isinstance(merged["corpora"], list) else [merged["corpora"]]

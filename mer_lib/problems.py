@@ -98,9 +98,14 @@ def summarise(found: pd.DataFrame, *, clips: int, page: str) -> str:
     ``found``: problems.csv; ``clips``: rows of the clip table, which the clips lost at indexing are not in.
     """
     lost = found[found["severity"] == "skipped"]
-    notes = len(found) - len(lost)
     all_clips = clips + (lost["stage"] == "index").sum()
     through = all_clips - lost["clip"].nunique()
-    lines = [f"{all_clips} clips: {through} went through, {all_clips - through} lost, {notes} notes; report: {page}"]
-    lines += [f"  lost at {p.stage}: {Problem(p.what, p.remedy, p.clip, p.file)}" for p in lost.itertuples()]
-    return "\n".join(lines) + "\n"
+    notes = len(found) - len(lost)
+    head = f"{all_clips} clips: {through} went through, {all_clips - through} lost, {notes} notes; report: {page}\n"
+    return head + losses(found)
+
+
+def losses(found: pd.DataFrame) -> str:
+    """A line a lost clip."""
+    lost = found[found["severity"] == "skipped"].itertuples()
+    return "".join(f"  lost at {p.stage}: {Problem(p.what, p.remedy, p.clip, p.file)}\n" for p in lost)

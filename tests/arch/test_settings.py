@@ -129,6 +129,9 @@ def test_names_pick_definitions():
     settings = params.load(FILE, {"experiments": "ststnet", "corpora": "synthetic"})
     assert list(settings.all_experiments()) == ["ststnet"]
     assert [c.name for c in settings.all_corpora()] == ["synthetic"]
+    assert list(params.load(FILE, {"experiments": ["ststnet", "flow28"]}).all_experiments()) == ["ststnet", "flow28"]
+    bare = params.load(FILE, {"experiments": {"ststnet": None}}).all_experiments()["ststnet"]
+    assert (bare.method, bare.protocols, bare.descriptor) == ("ststnet", ("loso",), "flow28")
     own = params.load(FILE, {"corpora": [{"name": "mine", "adapter": "folder", "classes": ["yes", "no"]}]})
     assert own.corpus("mine").classes == ("yes", "no")
 

@@ -5,6 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import yaml
 from snakemake.exceptions import WorkflowError
 
@@ -17,7 +18,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     environment[variable] = "1"
 sys.path.insert(0, HERE)
 
-from mer_lib import clips, params, provenance, registry
+from mer_lib import clips, params, problems, provenance, registry
 from mer_lib.corpora import indexing
 from mer_lib.ingest.measure import measure
 from mer_lib.learning import protocols
@@ -75,10 +76,10 @@ def folds(corpus, protocol):
 
 @cache
 def scored(corpus):
-    """The experiments that a corpus can be scored under: none where the labels leave nothing to hold out."""
+    """(protocol, experiment) pairs that a corpus is scored under: none where the labels leave nothing to hold out."""
     labelled = plan(corpus)[0].query("label != ''")
     enough = labelled["subject"].nunique() >= 2 and labelled["label"].nunique() >= 2
-    return EXPERIMENTS if enough else {}
+    return [(p, name) for name, experiment in EXPERIMENTS.items() for p in experiment.protocols] if enough else []
 
 
 def classes(corpus):
@@ -114,6 +115,20 @@ def groups(corpus, protocol):
     """The names of the jobs that share the folds of a protocol."""
     count = -(-len(folds(corpus, protocol)) // SETTINGS.folds_per_job)
     return [f"{group:03d}" for group in range(count)]
+
+
+def say_summary():
+    """The run's last word, printed when all is done."""
+    for summary in (Path(f"results/{corpus}/summary.txt") for corpus in CORPORA):
+        if summary.exists():
+            print(summary.read_text(encoding="utf-8"), end="")
+
+
+def say_problems():
+    """What went wrong with clips, where a run ends early."""
+    for table in (Path(f"results/{corpus}/problems.csv") for corpus in CORPORA):
+        if table.exists():
+            print(problems.losses(pd.read_csv(table, dtype=str, keep_default_na=False)), end="")
 
 
 wildcard_constraints:

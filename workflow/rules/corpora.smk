@@ -25,8 +25,6 @@ rule index:
 
 
 rule render_subject:
-    input:
-        clips=ancient("results/{corpus}/clips.csv"),
     output:
         directory("data/{corpus}/{subject}"),
     log:

@@ -39,7 +39,7 @@ rule leaderboard:
     resources:
         mem_mb=500,
     params:
-        experiments=lambda wc: facts(wc.corpus),
+        experiments=facts,
         synthetic=lambda wc: is_synthetic(wc.corpus),
         code=provenance.code_digest("mer_lib.evaluation.leaderboard"),
     script:

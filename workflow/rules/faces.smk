@@ -5,7 +5,6 @@
 
 rule faces_shard:
     input:
-        clips=ancient("results/{corpus}/clips.csv"),
         sources=sources,
     output:
         "results/{corpus}/faces/{shard}.h5",
@@ -20,7 +19,6 @@ rule faces_shard:
     params:
         made=FACES.made,
         root=lambda wc: root(wc.corpus),
-        size=SETTINGS.shards.size,
     script:
         "../scripts/faces.py"
 

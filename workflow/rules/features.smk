@@ -5,7 +5,6 @@
 
 rule features_shard:
     input:
-        clips=ancient("results/{corpus}/clips.csv"),
         motion=motion_of,
     output:
         "results/{corpus}/features/{descriptor}/{shard}.h5",
@@ -19,7 +18,6 @@ rule features_shard:
         mem_mb=lambda wc, attempt: 1500 * attempt,
     params:
         made=FEATURES.made,
-        size=SETTINGS.shards.size,
     script:
         "../scripts/features.py"
 

@@ -5,7 +5,6 @@
 
 rule register_shard:
     input:
-        clips=ancient("results/{corpus}/clips.csv"),
         faces="results/{corpus}/faces/{shard}.h5",
     output:
         "results/{corpus}/registered/{shard}.h5",
@@ -19,7 +18,6 @@ rule register_shard:
         mem_mb=lambda wc, attempt: 1500 * attempt,
     params:
         made=REGISTERED.made,
-        size=SETTINGS.shards.size,
     script:
         "../scripts/register.py"
 

@@ -6,8 +6,7 @@
 
 rule train_folds:
     input:
-        clips=ancient("results/{corpus}/clips.csv"),
-        problems=ancient("results/{corpus}/problems.csv"),
+        clips="results/{corpus}/clips.csv",
         features=features_read,
     output:
         predictions="results/{corpus}/folds/{protocol}/{experiment}/{group}.predictions.csv",
@@ -23,7 +22,6 @@ rule train_folds:
         mem_mb=lambda wc, attempt: 2000 * attempt,
     params:
         made=TRAIN.made,
-        labels=labels_digest,
         folds_per_job=SETTINGS.folds_per_job,
     script:
         "../scripts/train.py"
@@ -42,6 +40,8 @@ rule join_predictions:
         "../../environment.yml"
     resources:
         mem_mb=500,
+    params:
+        columns=[],
     script:
         "../scripts/join.py"
 
@@ -59,8 +59,7 @@ use rule join_predictions as join_curves with:
 
 rule final_model:
     input:
-        clips=ancient("results/{corpus}/clips.csv"),
-        problems=ancient("results/{corpus}/problems.csv"),
+        clips="results/{corpus}/clips.csv",
         features=features_read,
     output:
         "results/{corpus}/models/{experiment}.safetensors",
@@ -74,7 +73,6 @@ rule final_model:
         mem_mb=lambda wc, attempt: 2000 * attempt,
     params:
         made=MODEL.made,
-        labels=labels_digest,
         pipeline=pipeline_of,
         synthetic=lambda wc: is_synthetic(wc.corpus),
     script:

@@ -5,7 +5,6 @@
 
 rule motion_shard:
     input:
-        clips=ancient("results/{corpus}/clips.csv"),
         registered="results/{corpus}/registered/{shard}.h5",
         apex=spotted_apex,
     output:
@@ -20,7 +19,6 @@ rule motion_shard:
         mem_mb=lambda wc, attempt: 1500 * attempt,
     params:
         made=MOTION.made,
-        size=SETTINGS.shards.size,
     script:
         "../scripts/motion.py"
 

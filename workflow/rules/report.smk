@@ -51,7 +51,7 @@ rule report_page:
     params:
         examples=SETTINGS.report.examples,
         synthetic=lambda wc: is_synthetic(wc.corpus),
-        experiments=lambda wc: {name: e.protocol for name, e in scored(wc.corpus).items()},
+        experiments=lambda wc: scored(wc.corpus),
         settings=described(),
         code=provenance.code_digest(
             "mer_lib.report.collect",

@@ -1,11 +1,10 @@
-# Spotting: the apex of clips whose sheet names none (largest mean flow from the onset). Nothing runs where none lacks.
+# Spotting: the apex of clips whose sheet names none (largest mean flow from the onset). Shards that lack none are not read.
 # in:  results/{corpus}/registered/{shard}.h5
 # out: results/{corpus}/apex/{shard}.csv, joined in results/{corpus}/apex.csv: clip, apex, how, score
 
 
 rule spot_shard:
     input:
-        clips=ancient("results/{corpus}/clips.csv"),
         registered="results/{corpus}/registered/{shard}.h5",
     output:
         "results/{corpus}/apex/{shard}.csv",
@@ -19,7 +18,6 @@ rule spot_shard:
         mem_mb=lambda wc, attempt: 1500 * attempt,
     params:
         made=APEX.made,
-        size=SETTINGS.shards.size,
     script:
         "../scripts/spot.py"
 
@@ -41,5 +39,7 @@ rule apex:
         "../../environment.yml"
     resources:
         mem_mb=500,
+    params:
+        columns=["clip", "apex", "how", "score"],
     script:
         "../scripts/join.py"

@@ -1,14 +1,19 @@
 # The staircase: what each stage reads, under which options, made by what code. A rule takes `made` as a param, so that
-# it reruns when its own options or code change and at no other change; a store keeps the recipe, and its readers refuse
-# another one. Then the input functions. Helpers only, no rules.
+# it reruns when its own options, code or rows change and at no other change; a store keeps the recipe, and its readers
+# refuse another one. Then the input functions. Helpers only, no rules.
+#
+# The rows of the clip table that a shard is made of travel in `made`, never as an input file: with clips.csv as an
+# ancient() input, Snakemake skips the comparison of params below a table that is itself due, and old bytes stay; as a
+# plain input, every edit of a sheet would redo every shard.
 
 
 class Stage:
     """What a stage will do, as data. `modules` and `options` are functions of the wildcards (a dict); `above` gives the
-    stages it reads, each with its wildcards."""
+    stages it reads, each with its wildcards; `columns` are what it reads of the clip table."""
 
-    def __init__(self, name, modules, options, above):
+    def __init__(self, name, modules, options, above, columns=("clip",)):
         self.name, self.modules, self.options, self.above = name, modules, options, above
+        self.columns = list(columns)
 
     def made(self, wc):
         """The param of a rule: options, code and the recipes of the stages above; with a shard, its rows as well."""
@@ -18,7 +23,7 @@ class Stage:
         found = {"stage": self.name, "corpus": wc["corpus"], "options": options, "code": code, "above": above}
         found["recipe"] = provenance.recipe(self.name, options, code, above.values())
         if "shard" in wc:
-            found |= {"shard": wc["shard"], "rows": clips.digest(shards(wc["corpus"])[wc["shard"]])}
+            found |= {"shard": wc["shard"], "rows": clips.records(shards(wc["corpus"])[wc["shard"]][self.columns])}
         return found
 
 
@@ -65,7 +70,7 @@ def learner_options(wc):
     experiment = EXPERIMENTS[wc["experiment"]]
     read = {"class_weights", "control"} if experiment.learner == "classifier" else None
     return {
-        **experiment.model_dump(exclude={"name", "protocol", "train"}),
+        **experiment.model_dump(exclude={"name", "protocols", "train"}),
         "train": experiment.train.model_dump(include=read),
         "classes": classes(wc["corpus"]),
     }
@@ -82,6 +87,7 @@ FACES = Stage(
     lambda wc: ["mer_lib.faces.crop", "mer_lib.faces.detect", "mer_lib.ingest.source", "mer_lib.store"],
     lambda wc: SETTINGS.faces.model_dump(),
     lambda wc: [(CORPUS, without_shard(wc))],
+    columns=("clip", "source", "kind", "frames", "onset", "offset"),
 )
 REGISTERED = Stage(
     "registered",
@@ -94,12 +100,14 @@ APEX = Stage(
     lambda wc: ["mer_lib.spotting.apex", registry.get("flow", SETTINGS.motion.frames).module],
     lambda wc: flow_options(SETTINGS.motion.frames),
     lambda wc: [(REGISTERED, without_shard(wc))],
+    columns=("clip", "apex"),
 )
 MOTION = Stage(
     "motion",
     lambda wc: ["mer_lib.motion.pairs", "mer_lib.store", registry.get("flow", flow_of(wc)).module],
     lambda wc: flow_options(flow_of(wc)),
     above_motion,
+    columns=("clip", "apex"),
 )
 FEATURES = Stage(
     "features",
@@ -117,12 +125,7 @@ MODEL = Stage("model", learner_modules, learner_options, above_learning)
 
 
 def made_of_subject(wc):
-    return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.digest(rows_of_subject(wc))}
-
-
-def labels_digest(wc):
-    """Who is who and what they showed: learning depends on these columns of the clip table and on no other."""
-    return clips.digest(plan(wc.corpus)[0][["clip", "dataset", "subject", "label"]])
+    return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.records(rows_of_subject(wc))}
 
 
 def pipeline_of(wc):
@@ -155,7 +158,7 @@ def motion_read():
     """The motion stores that the chosen experiments read, and the joined apexes where some were spotted."""
     pairs = sorted({reads(descriptor) for descriptor in descriptors_read()})
     stores = [f"results/{c}/motion/{p}/{shard}.h5" for c in CORPORA for p in pairs for shard in shards(c)]
-    return stores + [f"results/{c}/apex.csv" for c in CORPORA if lacking_apex(c)]
+    return stores + [f"results/{c}/apex.csv" for c in CORPORA]
 
 
 def stores_of(wc):
@@ -177,30 +180,29 @@ def joined(what):
 
 
 def of_corpus(pattern):
-    """An input function: the pattern once a scored experiment of the corpus."""
-    return lambda wc: [
-        pattern.format(corpus=wc.corpus, protocol=experiment.protocol, experiment=name)
-        for name, experiment in scored(wc.corpus).items()
-    ]
+    """An input function: the pattern once a scored experiment and protocol of the corpus."""
+    return lambda wc: [pattern.format(corpus=wc.corpus, protocol=p, experiment=e) for p, e in scored(wc.corpus)]
 
 
 def trained(pattern):
-    """The pattern once a scored experiment of each corpus."""
-    return [pattern.format(corpus=c, protocol=e.protocol, experiment=n) for c in CORPORA for n, e in scored(c).items()]
+    """The pattern once a scored experiment and protocol of each corpus."""
+    found = [pattern.format(corpus=c, protocol=p, experiment=e) for c in CORPORA for p, e in scored(c)]
+    return list(dict.fromkeys(found))
 
 
-def facts(corpus):
-    """What the leaderboard says of an experiment beside its figures."""
-    return {
-        name: {
-            "method": experiment.method,
-            "protocol": experiment.protocol,
-            "selection": experiment.train.selection,
-            "control": experiment.train.control != "none",
-            "subject_disjoint": registry.get("protocol", experiment.protocol).meta["subject_disjoint"],
+def facts(wc):
+    """What the leaderboard says of each scored experiment beside its figures."""
+    return [
+        {
+            "experiment": name,
+            "method": EXPERIMENTS[name].method,
+            "protocol": protocol,
+            "selection": EXPERIMENTS[name].train.selection,
+            "control": EXPERIMENTS[name].train.control != "none",
+            "subject_disjoint": registry.get("protocol", protocol).meta["subject_disjoint"],
         }
-        for name, experiment in scored(corpus).items()
-    }
+        for protocol, name in scored(wc.corpus)
+    ]
 
 
 def example_stores(stage):

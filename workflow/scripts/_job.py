@@ -5,6 +5,9 @@ import logging
 import sys
 from contextlib import contextmanager
 
+import numpy as np
+import pandas as pd
+
 from mer_lib import clips, provenance, store
 from mer_lib.learning.guard import LeakError
 from mer_lib.problems import BadInput
@@ -38,8 +41,8 @@ def device(snakemake):
 
 def shard_rows(snakemake, above=None):
     """The clips of the job's shard as named tuples; with a store above, those that are still in it."""
-    table = clips.shards(clips.load(snakemake.input.clips), snakemake.params.size)[snakemake.wildcards.shard]
-    return [row for row in table.itertuples(index=False) if above is None or row.clip in above]
+    rows = pd.DataFrame(snakemake.params.made["rows"]).itertuples(index=False)
+    return [row for row in rows if above is None or row.clip in above]
 
 
 def opened(snakemake, stage, path):
@@ -49,8 +52,6 @@ def opened(snakemake, stage, path):
 
 def samples(snakemake):
     """The features of all clips that are left, with the rows that say whose they are."""
-    import numpy as np
-
     from mer_lib.learning.samples import finite
 
     table, x, ids = clips.load(snakemake.input.clips).set_index("clip", drop=False), [], []
@@ -59,12 +60,14 @@ def samples(snakemake):
             if features.clips:
                 x.append(features.column("x"))
                 ids += features.clips
+    if not ids:
+        raise BadInput("no clip is left to learn from", "see problems.csv for why", file=snakemake.input.clips)
     return finite(np.concatenate(x), table.loc[ids].assign(yaw=0).reset_index(drop=True))
 
 
 def header(snakemake, **inputs):
     """The header of the job's store: what made it, and the digests of its inputs."""
     made = snakemake.params.made
-    params = {"options": made["options"], "rows": made["rows"]}
+    params = {"options": made["options"], "rows": provenance.digest(made["rows"])}
     named = {key: made[key] for key in ("stage", "corpus", "shard", "recipe", "code")}
     return store.Header(**named, params=params, inputs=inputs, versions=provenance.versions())

@@ -8,9 +8,9 @@ with job(snakemake):
     from mer_lib.evaluation.leaderboard import leaderboard, rows
     from mer_lib.whole import write_csv
 
-    board, given = [], snakemake.params.experiments.items()
-    for (name, facts), metrics, model in zip(given, snakemake.input.metrics, snakemake.input.models, strict=True):
+    board, given = [], snakemake.params.experiments
+    for facts, metrics, model in zip(given, snakemake.input.metrics, snakemake.input.models, strict=True):
         summary = json.loads(Path(metrics).read_text(encoding="utf-8"))
         facts = {**facts, "parameters": weights.load(model)[1]["parameters"]}
-        board += rows(summary, experiment=name, synthetic=snakemake.params.synthetic, **facts)
+        board += rows(summary, synthetic=snakemake.params.synthetic, **facts)
     write_csv(leaderboard(board), snakemake.output[0])

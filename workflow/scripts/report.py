@@ -5,7 +5,7 @@ with job(snakemake):
     from mer_lib.report.page import write_page
 
     given, files = snakemake.params, snakemake.input
-    experiments = [(protocol, name) for name, protocol in given.experiments.items()]
+    experiments = [tuple(pair) for pair in given.experiments]
     data = collect(
         snakemake.wildcards.corpus, experiments, synthetic=given.synthetic, settings=given.settings,
         tables={name: files[name] for name in ("clips", "leaderboard", "problems", "costs")},

@@ -1,0 +1,55 @@
+"""The places that name versions say the same: pyproject.toml, environment.yml, the overrides, what conda runs after."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PINS = dict(package.split("==") for package in PROJECT["project"]["dependencies"])
+
+
+def test_every_dependency_is_pinned():
+    assert all(re.fullmatch(r"[\w.]+", version) for version in PINS.values())
+
+
+def test_environment_yml_is_what_pyproject_says(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    sys.modules.pop("environment", None)
+    from environment import environment
+
+    assert (ROOT / "environment.yml").read_text(encoding="utf-8") == environment(ROOT / "pyproject.toml")
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_overrides_pin_the_same_torch(kind):
+    lines = (ROOT / f"requirements/overrides-{kind}.txt").read_text(encoding="utf-8").splitlines()
+    assert f"torch=={PINS['torch']}" in lines
+    assert any(line.startswith("torchvision") for line in lines)
+
+
+def test_what_conda_runs_after_has_the_same_pins():
+    text = (ROOT / "environment.post-deploy.sh").read_text(encoding="utf-8")
+    for name in ("facenet-pytorch", "pyrender"):
+        assert f"{name}=={PINS[name]}" in text
+
+
+def test_imports_of_the_library_are_dependencies():
+    """Whatever the library imports stands in pyproject.toml itself, not only behind another package."""
+    distributions = {
+        "cv2": "opencv-contrib-python", "yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image",
+        "PIL": "pillow", "OpenGL": "PyOpenGL", "facenet_pytorch": "facenet-pytorch",
+    }  # fmt: skip
+    behind = {"markupsafe"}  # jinja2's own type, which it returns
+    found = set()
+    for path in (ROOT / "mer_lib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            found |= {distributions.get(name.split(".")[0], name.split(".")[0]) for name in names}
+    third = {n for n in found if n not in sys.stdlib_module_names} - {"mer_lib", "torchvision", "mer"} - behind
+    assert third <= set(PINS), third - set(PINS)

@@ -1,0 +1,115 @@
+"""Plans of many configurations, made and not run (after hippunfold's dry runs): every job is known beforehand."""
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+from conftest import TRACEBACK, count
+
+OWN = [{"name": "mine", "adapter": "folder"}]
+
+
+def write_video(path, frames: int = 12) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (32, 32))
+    for shade in np.linspace(0, 255, frames).astype(np.uint8):
+        writer.write(np.full((32, 32, 3), shade, np.uint8))
+    writer.release()
+
+
+def own_corpus(project, name: str, rows: list[str]) -> None:
+    folder = project.root / "data" / name
+    for subject in ("anna", "ben"):
+        write_video(folder / f"{subject}.avi")
+    (folder / "clips.csv").write_text("name,subject,onset,apex,offset,label\n" + "\n".join(rows) + "\n")
+
+
+@pytest.fixture(scope="module")
+def lab(fresh):
+    """A copy with two own corpora, nothing run."""
+    project = fresh()
+    own_corpus(project, "mine", ["anna,anna,0,5,10,positive", "ben,ben,0,,10,negative", "ben,ben,2,4,9,surprise"])
+    own_corpus(project, "silent", ["anna,anna,,,,", "ben,ben,1,5,8,"])
+    return project
+
+
+def test_the_default(planner):
+    found = count(planner.planned())
+    assert found == {
+        "index": 1, "render_subject": 3, "faces_shard": 2, "register_shard": 2, "motion_shard": 2, "features_shard": 4,
+        "problems": 1, "train_folds": 4, "join_predictions": 2, "join_curves": 2, "final_model": 2, "metrics": 2,
+        "leaderboard": 1, "costs": 1, "report_page": 1, "summary": 1,
+    }  # fmt: skip
+
+
+def test_one_experiment_computes_what_it_reads(planner):
+    found = planner.planned(experiments="ststnet")
+    assert count(found)["features_shard"] == 2 and count(found)["train_folds"] == 2
+    assert not any("bi_woof" in path for job in found for path in job.output)
+
+
+def test_frame_to_frame_motion_is_made_on_demand(planner):
+    assert not any("motion/frames" in path for job in planner.planned() for path in job.output)
+    found = planner.planned("results/synthetic/motion/frames/0001.h5")
+    assert count(found)["motion_shard"] == 1 and count(found)["faces_shard"] == 1
+
+
+def test_own_recordings(lab):
+    found = lab.planned(corpora=OWN)
+    assert count(found)["render_subject"] == 0
+    assert {path.split("/")[1] for job in found for path in job.output} == {"mine"}
+    assert count(found)["spot_shard"] == 1  # ben's first clip lacks its apex
+    assert count(found)["apex"] == 1, "results/mine/apex.csv is part of the contract"
+    assert count(found)["train_folds"] == 2  # two subjects, two folds in one job, two experiments
+
+
+def test_own_recordings_without_labels(lab):
+    found = lab.planned(corpora=[{"name": "silent", "adapter": "folder"}])
+    assert count(found)["train_folds"] == count(found)["final_model"] == count(found)["metrics"] == 0
+    assert count(found)["features_shard"] == 2 and count(found)["report_page"] == 1
+
+
+def test_two_corpora_side_by_side(lab):
+    found = lab.planned(corpora=["synthetic", *OWN])
+    made = [path for job in found for path in job.output]
+    assert count(found)["render_subject"] == 3 and count(found)["report_page"] == 2
+    assert {path.split("/")[1] for path in made} == {"synthetic", "mine"}
+    assert len(made) == len(set(made))
+
+
+def test_two_corpora_of_one_adapter(planner):
+    twins = [{"name": "young", "adapter": "synthetic", "subjects": 2}, {"name": "old", "adapter": "synthetic", "seed": 7}]
+    found = planner.planned(corpora=twins)
+    assert count(found)["render_subject"] == 2 + 3
+    assert {path for job in found if job.rule == "render_subject" for path in job.output} >= {"data/young/s02", "data/old/s03"}
+
+
+def test_five_hundred_clips_are_a_few_hundred_jobs(lab):
+    folder = lab.root / "data/large"
+    rows = []
+    for subject in range(25):
+        write_video(folder / f"p{subject}.avi", frames=40)
+        rows += [f"p{subject},p{subject},{i},{i + 5},{i + 9},{'positive' if i % 2 else 'negative'}" for i in range(20)]
+    (folder / "clips.csv").write_text("name,subject,onset,apex,offset,label\n" + "\n".join(rows) + "\n")
+    started = time.monotonic()
+    found = lab.planned(corpora=[{"name": "large", "adapter": "folder"}], shards={"size": 16}, folds_per_job=4)
+    assert time.monotonic() - started < 60
+    assert count(found)["faces_shard"] == 32 and count(found)["train_folds"] == 2 * 7
+    assert len(found) < 250
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"faces": {"sise": 3}}, "unknown key 'faces.sise'; did you mean 'size'?"),
+        ({"corpora": "syntetic"}, "did you mean 'synthetic'?"),
+        ({"corpora": [{"name": "gone", "adapter": "folder"}]}, "data/gone: no such folder"),
+    ],
+    ids=["key", "adapter", "folder"],
+)
+def test_a_mistake_is_one_line(planner, config, told):
+    done = planner.snakemake("all", "-n", **config)
+    assert done.rc != 0
+    assert TRACEBACK not in done.output
+    assert sum(told in line for line in done.lines) == 1, done.output

@@ -1,0 +1,287 @@
+"""One small run from an empty checkout to the report: the contract's files, and what reruns when something changes."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from conftest import MINI, count
+
+from mer_lib import clips, problems, weights
+from mer_lib.evaluation import leaderboard
+from mer_lib.learning import curves
+from mer_lib.report import costs
+from mer_lib.store import Store
+
+EXPERIMENTS = ("bi_woof", "ststnet")
+CLASSES = ("negative", "positive", "surprise")
+# docs/contract.md and ../shared/contract.md, written out so that a change of the code cannot change the test with it.
+CLIPS = (
+    "clip", "dataset", "subject", "name", "source", "kind", "type", "fps", "frames", "onset", "apex", "offset",
+    "emotion", "label", "action_units", "flags",
+)  # fmt: skip
+PREDICTIONS = (
+    "clip", "dataset", "subject", "yaw", "fold", "seed", "truth", "predicted",
+    "p_negative", "p_positive", "p_surprise",
+)  # fmt: skip
+CURVES = ("fold", "seed", "epoch", "split", "loss", "accuracy", "uf1")
+LEADERBOARD = (
+    "experiment", "method", "protocol", "part", "clips", "subjects", "seeds", "uf1", "uf1_low", "uf1_high",
+    "uar", "uar_low", "uar_high", "accuracy", "selection", "subject_disjoint", "ranked", "parameters", "synthetic",
+)  # fmt: skip
+METRICS = {
+    "classes", "uf1", "uar", "accuracy", "f1_macro", "f1_weighted", "per_class", "confusion", "parts", "by_yaw",
+    "seeds", "intervals",
+}  # fmt: skip
+COSTS = ("stage", "experiment", "jobs", "seconds", "peak_mb")
+
+
+def read(mini, path: str) -> pd.DataFrame:
+    return pd.read_csv(mini.root / "results/synthetic" / path, keep_default_na=False)
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def experiment(request):
+    return request.param
+
+
+def test_the_clip_table(mini):
+    table = read(mini, "clips.csv")
+    assert tuple(table) == CLIPS == clips.COLUMNS
+    assert len(table) == MINI["synthetic"]["subjects"] * MINI["synthetic"]["clips"]
+    assert table["clip"].is_unique
+    for row in table.itertuples():
+        assert row.clip == f"{row.subject}/{row.name}" and row.subject.startswith("synthetic/")
+        assert 0 <= row.onset < row.apex < row.offset < row.frames
+    assert set(table["kind"]) == {"video"} and set(table["type"]) == {"micro"} and set(table["label"]) <= set(CLASSES)
+    assert (table["fps"] == MINI["synthetic"]["fps"]).all()
+    assert all((mini.root / "data/synthetic" / source).is_file() for source in table["source"])
+
+
+def test_every_clip_is_predicted_once_a_seed(mini, experiment):
+    table, found = read(mini, "clips.csv"), read(mini, f"predictions/loso/{experiment}.csv")
+    assert tuple(found) == PREDICTIONS
+    seeds = MINI["seeds"] if experiment == "ststnet" else [0]  # a linear SVM draws nothing
+    for seed in seeds:
+        assert sorted(found.query("seed == @seed")["clip"]) == sorted(table["clip"])
+    assert set(found["seed"]) == set(seeds) and (found["yaw"] == 0).all()
+    assert (found["fold"] == found["subject"]).all()
+    truth = table.set_index("clip")["label"]
+    assert (found["truth"] == truth[found["clip"]].to_numpy()).all()
+
+
+def test_probabilities(mini, experiment):
+    found = read(mini, f"predictions/loso/{experiment}.csv")
+    shares = found[[f"p_{name}" for name in CLASSES]].to_numpy(float)
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert abs(shares.sum(1) - 1).max() < 1e-5
+    assert (found["predicted"] == [CLASSES[i] for i in shares.argmax(1)]).all()
+
+
+def test_the_curves(mini):
+    found = read(mini, "curves/loso/ststnet.csv")
+    assert tuple(found) == CURVES == curves.COLUMNS
+    assert set(found["split"]) == {"train", "test"}
+    last = found.groupby(["fold", "seed", "split"])["epoch"]
+    assert (last.max() == MINI["train"]["epochs"]).all() and (last.count() >= 10).all()
+    assert (found[["accuracy", "uf1"]].to_numpy() <= 1).all() and (found["loss"] > 0).all()
+    assert tuple(read(mini, "curves/loso/bi_woof.csv")) == CURVES
+
+
+def test_the_metrics_are_those_of_the_predictions(mini, experiment):
+    found = json.loads((mini.root / f"results/synthetic/metrics/loso/{experiment}.json").read_text())
+    assert set(found) >= METRICS
+    assert found["classes"] == list(CLASSES)
+    predictions = read(mini, f"predictions/loso/{experiment}.csv")
+    assert sum(map(sum, found["confusion"])) == len(predictions)
+    right = [(row.truth == row.predicted) for row in predictions.itertuples()]
+    assert found["accuracy"] == pytest.approx(sum(right) / len(right), abs=1e-5)
+    low, high = found["intervals"]["uf1"]
+    assert 0 <= low <= high <= 1
+    done = mini.run("mer", "metrics", f"results/synthetic/predictions/loso/{experiment}.csv", "--json")
+    assert done.rc == 0, done.output
+    assert json.loads(done.output)["uf1"] == found["uf1"]
+
+
+def test_the_leaderboard(mini):
+    table = read(mini, "leaderboard.csv")
+    assert tuple(table) == LEADERBOARD == leaderboard.COLUMNS
+    assert sorted(table["experiment"]) == list(EXPERIMENTS)
+    assert table["synthetic"].all() and table["ranked"].all() and table["subject_disjoint"].all()
+    assert set(table["part"]) == {"full"} and set(table["selection"]) == {"fixed"}
+    assert dict(zip(table["experiment"], table["seeds"].astype(int), strict=True)) == {"bi_woof": 1, "ststnet": 2}
+    parameters = dict(zip(table["experiment"], table["parameters"], strict=True))
+    assert parameters["bi_woof"] == "" and int(float(parameters["ststnet"])) == 1651  # methods.md, Liong et al. 2019
+
+
+def test_what_it_cost(mini):
+    table = read(mini, "costs.csv")
+    assert tuple(table) == COSTS == costs.COLUMNS
+    jobs = {(row.stage, row.experiment): row.jobs for row in table.itertuples()}
+    assert jobs["render", ""] == 3 and jobs["faces", ""] == 2 and jobs["features", ""] == 4
+    assert jobs["train", "ststnet"] == 2
+    assert (table["seconds"] > 0).all()
+    # The figure the project promises for its largest job, which shows here if anything holds more than a clip.
+    assert pd.to_numeric(table["peak_mb"]).max() < 2000
+
+
+def test_nothing_was_lost_or_spotted(mini):
+    found = read(mini, "problems.csv")
+    assert tuple(found) == problems.COLUMNS
+    assert not (found["severity"] == "skipped").any(), found.to_string()
+    assert not (mini.root / "results/synthetic/apex.csv").exists()  # every apex is annotated
+    assert (mini.root / "results/synthetic/summary.txt").read_text().startswith("6 clips: 6 went through, 0 lost")
+
+
+def test_stores_hold_every_clip(mini):
+    ids = list(read(mini, "clips.csv")["clip"])
+    for stage, names in {
+        "faces": ["first", "frames", "geometry", "landmarks", "probability"],
+        "registered": ["first", "frames", "homography", "how", "residual"],
+        "motion/onset_apex": ["flow", "pair", "strain"],
+        "features/bi_woof": ["x"],
+        "features/flow28": ["x"],
+    }.items():
+        held = []
+        for path in sorted((mini.root / "results/synthetic" / stage).glob("*.h5")):
+            with Store(path) as store:
+                assert store.names() == names
+                held += store.clips
+        assert held == ids, stage
+    assert not (mini.root / "results/synthetic/motion/frames").exists()  # nobody reads it
+
+
+def test_models_carry_their_card(mini, experiment):
+    _, card = weights.load(mini.root / f"results/synthetic/models/{experiment}.safetensors")
+    assert card["synthetic"] is True and card["clips"] == 6 and card["subjects"] == 3
+    assert set(card["pipeline"]) >= {"faces", "registered", "motion", "features", "apex", "descriptor"}
+
+
+class Links(HTMLParser):
+    """What a page would fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        fetched = ("src", "data", "poster", "srcset") if tag != "link" else ("href",)
+        self.found += [given[name] for name in fetched if given.get(name)]
+
+
+def test_the_report_is_one_file(mini):
+    folder = mini.root / "results/synthetic/report"
+    assert [f.name for f in folder.iterdir() if not f.name.startswith(".")] == ["index.html"]
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    page = Links()
+    page.feed(text)
+    assert all(address.startswith("data:") for address in page.found)
+    assert not re.search(r"@import|url\((?!['\"]?(data:|#))", text)
+    assert "synthetic" in text.split("</header>")[0].lower()
+    assert "rendered" in text.lower()
+    for experiment in EXPERIMENTS:
+        assert experiment in text
+
+
+def test_the_run_ends_with_its_summary(mini):
+    output = (mini.root / "mini-run.txt").read_text(encoding="utf-8")
+    assert "6 clips: 6 went through, 0 lost" in output
+    assert "Warning" not in output, [line for line in output.splitlines() if "Warning" in line]
+
+
+def test_a_second_run_does_nothing(mini):
+    before = mini.digests("results", "data")
+    done = mini.snakemake("all")
+    assert done.rc == 0 and "Nothing to be done" in done.output
+    assert mini.digests("results", "data") == before
+    assert mini.planned() == []
+
+
+EVALUATE = {"metrics", "leaderboard"}
+REPORT = {"costs", "report_page", "summary"}
+LEARN = {"train_folds", "final_model", "join_predictions", "join_curves"} | EVALUATE | REPORT
+FEATURES = {"features_shard", "problems"} | LEARN
+MOTION = {"motion_shard"} | FEATURES
+REGISTER = {"register_shard"} | MOTION
+FACES = {"faces_shard"} | REGISTER
+RENDER = {"render_subject"} | FACES
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"synthetic": {"strength": [1.0, 2.0]}}, RENDER),
+        ({"faces": {"size": 112}}, FACES),
+        ({"registration": {"ransac_px": 0.5}}, REGISTER),
+        ({"motion": {"onset_apex": "dis"}}, MOTION),
+        ({"descriptors": {"bi_woof": {"blocks": 6}}}, FEATURES),
+        ({"train": {"lr": 0.001}}, LEARN),
+        ({"classifier": {"options": {"c": 2.0}}}, LEARN),
+        ({"motion": {"frames": "farneback"}}, {"final_model", "leaderboard"} | REPORT),  # `mer predict` would spot by it
+        ({"evaluation": {"resamples": 200}}, EVALUATE | REPORT),
+        ({"report": {"examples": 1}}, {"report_page", "summary"}),
+        ({"problems": {"strict": True}}, {"report_page", "summary"}),  # the page shows the settings
+    ],
+    ids=lambda value: next(iter(value)) + "." + next(iter(value[next(iter(value))])) if isinstance(value, dict) else "",
+)
+def test_a_parameter_reruns_what_stands_on_it(mini, config, expected):
+    found = mini.planned(**config)
+    assert set(count(found)) == expected
+
+
+def of(found, rule: str) -> set[str]:
+    """The experiments or descriptors whose files a rule's jobs would write."""
+    written = [path for job in found if job.rule == rule for path in job.output]
+    return {name for name in ("bi_woof", "ststnet", "flow28") for path in written if name in path}
+
+
+def test_a_network_s_recipe_is_no_classifier_s_business(mini):
+    found = mini.planned(train={"lr": 0.001})
+    assert of(found, "train_folds") == {"ststnet"} and of(found, "final_model") == {"ststnet"}
+    found = mini.planned(classifier={"options": {"c": 2.0}})
+    assert of(found, "train_folds") == {"bi_woof"} and of(found, "final_model") == {"bi_woof"}
+
+
+def test_an_option_of_one_descriptor_leaves_the_other_alone(mini):
+    found = mini.planned(descriptors={"bi_woof": {"blocks": 6}})
+    assert of(found, "features_shard") == {"bi_woof"} and of(found, "train_folds") == {"bi_woof"}
+
+
+@pytest.mark.parametrize(
+    ("file", "expected", "touched"),
+    [
+        ("mer_lib/descriptors/bi_woof.py", FEATURES, {"bi_woof"}),
+        ("mer_lib/models/ststnet.py", LEARN, {"ststnet"}),
+        ("mer_lib/evaluation/metrics.py", EVALUATE | REPORT, set()),
+        ("mer_lib/report/sections/curves.py", {"report_page", "summary"}, set()),
+        ("mer_lib/synth/HEAD.md", set(), set()),
+        ("mer_lib/commands/doctor.py", set(), set()),
+    ],
+    ids=lambda value: value.removeprefix("mer_lib/") if isinstance(value, str) else "",
+)
+def test_an_edited_library_file_reruns_what_uses_it(mini, file, expected, touched):
+    with mini.edited(file):
+        found = mini.planned()
+    assert set(count(found)) == expected
+    assert of(found, "features_shard") | of(found, "train_folds") == touched
+
+
+@pytest.mark.slow
+def test_knobs_of_execution_change_no_byte(mini, fresh):
+    other = fresh()
+    profile = other.root / "profiles/other"
+    profile.mkdir()
+    (profile / "config.yaml").write_text("keep-going: false\nmax-threads: 1\n")
+    done = other.snakemake("all", "--profile", "profiles/other", cores=1)
+    assert done.rc == 0, done.output
+    folders = ("data", *(f"results/synthetic/{name}" for name in (
+        "clips.csv", "faces", "registered", "motion", "features", "folds", "predictions", "curves", "models", "metrics"
+    )))  # fmt: skip
+    promised = mini.digests(*folders)
+    assert len(promised) > 30
+    assert other.digests(*folders) == promised
+    for table in ("clips.csv", "problems.csv", "leaderboard.csv"):
+        path = f"results/synthetic/{table}"
+        assert (other.root / path).read_bytes() == (mini.root / path).read_bytes()
