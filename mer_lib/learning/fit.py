@@ -88,7 +88,7 @@ def run_folds(
     """Fit and test each fold with each seed.
 
     ``kind`` and ``name`` pick a registered model or classifier; ``options`` are its own, ``train`` a Recipe's values.
-    A fold without a test sample is noted and gives no rows. Raises LeakError before anything is fitted on a leak, and
+    A fold without a test or a training sample is noted and gives no rows. Raises LeakError before anything is fitted on a leak, and
     BadInput for names, options, labels outside ``classes`` and a loss that is no longer a number.
     """
     recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
@@ -150,14 +150,15 @@ def join(runs: Iterable[FoldRun], classes: Sequence[str]) -> FoldRun:
 
 
 def _worth_fitting(samples: Samples, fold: Fold, classes: Sequence[str]) -> bool:
-    """Whether any test sample is left; says so if not, and which classes have no training sample."""
+    """Whether any test and training sample is left; says so if not, and which classes have no training sample."""
     table = samples.table
     if not table["clip"].isin(fold.test).any():
         note(f"fold {fold.name} has lost all its {len(fold.test)} test clips and is left out", "see problems.csv")
         return False
     there = set(table["label"][table["clip"].isin(fold.train)])
     if not there:
-        raise BadInput(f"fold {fold.name} has lost all its training clips", "see problems.csv")
+        note(f"fold {fold.name} has lost all its training clips and is left out", "see problems.csv")
+        return False
     for name in (name for name in classes if name not in there):
         note(f"fold {fold.name} trains on no clip of class {name}", "it can hardly predict it; add clips")
     return True

@@ -5,7 +5,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from conftest import TRACEBACK, count
+from running import TRACEBACK, count
 
 OWN = [{"name": "mine", "adapter": "folder"}]
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from conftest import MINI, count
+from running import MINI, count
 
 from mer_lib import clips, problems, weights
 from mer_lib.evaluation import leaderboard

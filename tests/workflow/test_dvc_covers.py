@@ -1,0 +1,221 @@
+"""dvc.yaml against the workflow: a stage depends on every file and every setting that its rules read, or DVC would keep
+old results. Read from the sources of both; nothing is run.
+"""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mer_lib import params, provenance, registry
+
+ROOT = Path(__file__).parent.parent.parent
+RULES = ROOT / "workflow/rules"
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+BLOCKS = set(params.Settings.model_fields)
+# What an attribute of a resolved experiment, corpus or of the settings is made of, in blocks of params.yaml.
+MADE_OF = {
+    "descriptor": {"experiments"},
+    "method": {"experiments"},
+    "protocol": {"experiments", "protocols"},
+    "train": {"experiments", "train"},
+    "learner": {"experiments"},
+    "learner_name": {"experiments", "classifier"},
+    "seeds": {"experiments", "seeds"},
+    "classes": {"corpora", "classes"},
+    "adapter": {"corpora"},
+}
+WHOLE_EXPERIMENT = {"experiments", "protocols", "train", "seeds", "models", "classifier"}
+# The clip table is a dependency of its own (clips.csv), so what it is made of concerns the stage that makes it alone.
+TABLE = {"plan", "ROOTS", "root"}
+
+
+def as_python(path: Path) -> str:
+    """The helpers of a rule file: what stands before the first block that only Snakemake knows."""
+    return re.split(r"^(?:wildcard_constraints|rule \w+|use rule .*):$", path.read_text(encoding="utf-8"), flags=re.M)[0]
+
+
+@cache
+def helpers() -> dict[str, list[ast.AST]]:
+    """The functions and values that rules name, as syntax; of a Stage its modules and options, not the stages above."""
+    found = {}
+    for file in ("common.smk", "stages.smk"):
+        for node in ast.parse(as_python(RULES / file)).body:
+            if isinstance(node, ast.FunctionDef):
+                found[node.name] = [node]
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                value, name = node.value, node.targets[0].id
+                staged = isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Stage"
+                found[name] = value.args[1:3] if staged else [value]
+    for name in ("SETTINGS", "CORPORA", "EXPERIMENTS", *TABLE):
+        found[name] = []
+    return found
+
+
+@cache
+def rule_texts() -> dict[str, str]:
+    """The text of every rule by its name; a rule made from another one has that one's text before its own."""
+    found = {}
+    for path in sorted(RULES.glob("*.smk")):
+        for block in re.split(r"^(?=rule |use rule )", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
+            head, body = block.split("\n", 1)
+            body = re.split(r"^\S", body, maxsplit=1, flags=re.M)[0]
+            if base := re.match(r"use rule (\w+) as (\w+)", head):
+                found[base[2]] = found[base[1]] + body
+            else:
+                found[re.match(r"rule (\w+)", head)[1]] = body
+    return found
+
+
+def expressions(rule: str) -> list[ast.AST]:
+    """The values in a rule's input and params, as syntax."""
+    sections = dict(re.findall(r"^    (\w+):\n((?:^(?:        .*|)\n)*)", rule_texts()[rule] + "\n", flags=re.M))
+    text = "".join(f"given(\n{sections.get(name, '')})\n" for name in ("input", "params"))
+    return ast.parse(text).body
+
+
+def reached(nodes: list[ast.AST]) -> list[ast.AST]:
+    """Every piece of syntax that these lead to, through the names of helpers."""
+    todo, seen, found = list(nodes), set(), []
+    while todo:
+        node = todo.pop()
+        for part in ast.walk(node):
+            found.append(part)
+            if isinstance(part, ast.Name) and part.id in helpers() and part.id not in seen:
+                seen.add(part.id)
+                todo += helpers()[part.id]
+    return found
+
+
+def blocks_read(rule: str) -> set[str]:
+    """The blocks of params.yaml that shape what a rule makes."""
+    found = set()
+    for node in reached(expressions(rule)):
+        if isinstance(node, ast.Attribute):
+            owner = getattr(node.value, "id", "")
+            if owner == "SETTINGS":
+                found |= BLOCKS if node.attr == "model_dump" else {node.attr} & BLOCKS
+            elif owner in ("experiment", "e"):
+                found |= WHOLE_EXPERIMENT if node.attr == "model_dump" else MADE_OF.get(node.attr, set())
+            elif node.attr in ("classes", "adapter", "descriptor", "learner"):
+                found |= MADE_OF[node.attr]
+            elif node.attr == "options" and "CORPORA" in ast.dump(node.value):
+                found |= {"corpora", "synthetic"}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "SETTINGS.options":
+            found |= {"flow": {"motion"}, "descriptor": {"descriptors"}}[node.args[0].value]
+    return found
+
+
+def modules_read(rule: str) -> set[Path]:
+    """The library files behind a rule: its script's imports, the modules it names and the rooms it finds things in."""
+    script = re.search(r'script:\n\s+"\.\./scripts/(\w+)\.py"', rule_texts()[rule])[1]
+    files = {ROOT / f"workflow/scripts/{script}.py", ROOT / "workflow/scripts/_job.py"}
+    nodes = reached(expressions(rule)) + list(ast.walk(ast.parse((ROOT / f"workflow/scripts/{script}.py").read_text())))
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"mer_lib(\.\w+)+", node.value):
+            files.add(provenance._file(node.value))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("registry.get", "registry.entries"):
+            kind = node.args[0]
+            rooms = [registry.ROOMS[kind.value]] if isinstance(kind, ast.Constant) else ["models", "learning"]
+            files |= {file for room in rooms for file in (ROOT / "mer_lib" / room).rglob("*.py")}
+    todo, seen = list(files), set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += provenance._imports(path)
+    return {path for path in seen if path.name != "__init__.py"}
+
+
+def command(stage: str) -> str:
+    return STAGES[stage]["cmd"]
+
+
+def listed(stage: str, option: str) -> list[str]:
+    return re.search(rf"--{option} ([a-z_ ]+?)(?= --| \$|$)", command(stage))[1].split()
+
+
+def made_by(stage: str) -> list[str]:
+    """The rules that make a stage's outputs."""
+    return listed(stage, "forcerun")
+
+
+def covered(path: Path, stage: str) -> bool:
+    relative = path.relative_to(ROOT)
+    return any(relative == Path(dep) or Path(dep) in relative.parents for dep in STAGES[stage]["deps"])
+
+
+stages = pytest.mark.parametrize("stage", list(STAGES))
+
+
+@stages
+def test_every_library_file_is_a_dependency(stage):
+    files = {path for rule in made_by(stage) for path in modules_read(rule)}
+    assert len(files) > 5
+    assert [str(path.relative_to(ROOT)) for path in sorted(files) if not covered(path, stage)] == []
+
+
+@stages
+def test_every_rule_file_is_a_dependency(stage):
+    defined = {path for path in RULES.glob("*.smk") for rule in made_by(stage) if f"rule {rule}:" in path.read_text()}
+    files = {RULES / "common.smk", RULES / "stages.smk", *defined}
+    assert [str(path.relative_to(ROOT)) for path in sorted(files) if not covered(path, stage)] == []
+
+
+@stages
+def test_every_setting_is_a_parameter(stage):
+    read = set().union(*(blocks_read(rule) for rule in made_by(stage)))
+    assert read
+    assert sorted(read - set(STAGES[stage]["params"])) == []
+
+
+def test_settings_are_found_where_they_are_known_to_be():
+    """The reading above, held against rules whose settings are plain to see."""
+    assert blocks_read("faces_shard") >= {"faces", "shards"}
+    assert blocks_read("faces_shard").isdisjoint({"train", "registration", "motion"})
+    assert blocks_read("motion_shard") == {"motion", "shards"}
+    assert blocks_read("features_shard") >= {"descriptors", "shards"}
+    assert blocks_read("train_folds") >= {"train", "seeds", "models", "classifier", "folds_per_job", "classes"}
+    assert blocks_read("final_model") >= {"faces", "registration", "motion", "descriptors"}
+    assert blocks_read("report_page") == BLOCKS
+    assert {path.name for path in modules_read("faces_shard")} >= {"faces.py", "_job.py", "crop.py", "video.py", "store.py"}
+    assert {path.name for path in modules_read("train_folds")} >= {"fit.py", "guard.py", "ststnet.py", "classify.py"}
+
+
+@stages
+def test_every_block_of_a_stage_exists(stage):
+    assert set(STAGES[stage]["params"]) <= BLOCKS
+
+
+@stages
+def test_a_stage_is_isolated_and_forced(stage):
+    """The measured recipe: the target first, the stage's own rules and no others, its outputs made anew."""
+    told = command(stage)
+    target = re.search(r"\$\{run\} (\w+) ", told)[1]
+    assert target in listed(stage, "allowed-rules") and target in rule_texts()
+    for rule in [*listed(stage, "allowed-rules"), *listed(stage, "forcerun")]:
+        assert rule in rule_texts(), rule
+    assert set(made_by(stage)) <= set(listed(stage, "allowed-rules"))
+    assert "persist" not in str(STAGES[stage].get("outs"))
+
+
+def test_every_rule_that_makes_something_belongs_to_one_stage():
+    making = {name for name, text in rule_texts().items() if re.search(r"^    output:", text, flags=re.M)}
+    owned = [rule for stage in STAGES for rule in made_by(stage)]
+    assert sorted(owned) == sorted(making)
+
+
+def test_what_a_stage_reads_is_made_before_it():
+    """Every dependency below data/ and results/ is an output of an earlier stage, and no output is made twice."""
+    made: list[str] = []
+    for stage, declared in STAGES.items():
+        for dep in declared["deps"]:
+            if dep.startswith(("results/", "data/")):
+                assert dep.replace("data/${item.corpus}", "data/synthetic") in made, f"{stage} reads {dep}"
+        for out in [*declared.get("outs", []), *declared.get("metrics", [])]:
+            path = out if isinstance(out, str) else next(iter(out))
+            assert path not in made
+            made.append(path)
