@@ -34,10 +34,17 @@ def table(rows: pd.DataFrame | list[dict]) -> pd.DataFrame:
         if name in TEXT:
             columns[name] = values.astype(object).where(values.notna(), "").astype(str)
         elif name in INDEX:
-            columns[name] = pd.to_numeric(values).astype("Int64")
+            columns[name] = _numbers(name, values).astype("Int64")
         else:
-            columns[name] = pd.to_numeric(values).astype("Float64")
+            columns[name] = _numbers(name, values).astype("Float64")
     return check(pd.DataFrame(columns).reset_index(drop=True))
+
+
+def _numbers(name: str, values: pd.Series) -> pd.Series:
+    try:
+        return pd.to_numeric(values)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"the column {name} holds what is no number ({error})", "correct the sheet") from None
 
 
 def check(clips: pd.DataFrame) -> pd.DataFrame:

@@ -42,6 +42,8 @@ def once(key: str, *outputs: Path) -> Iterator[bool]:
 
 def _link(source: Path, target: Path) -> None:
     """Hard link, or copy across file systems; in place only when whole."""
+    if target.exists() and target.samefile(source):
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.link")
     part.unlink(missing_ok=True)

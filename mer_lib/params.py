@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mer_lib import registry
 from mer_lib.clips import OFFICIAL_CLASSES
@@ -19,13 +19,23 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-ClassNames = Annotated[tuple[Name, ...], Field(min_length=2)]
+
+
+def _distinct(values: tuple) -> tuple:
+    if len(set(values)) < len(values):
+        raise ValueError("a value stands twice")
+    return values
+
+
+# Sequences are lists in YAML, which strict types take for no tuples.
+ClassNames = Annotated[tuple[Name, ...], Field(min_length=2, strict=False), AfterValidator(_distinct)]
+Seeds = Annotated[tuple[int, ...], Field(min_length=1, strict=False), AfterValidator(_distinct)]
 
 
 class Block(BaseModel):
-    """A block of params.yaml: no unknown keys, no change after loading."""
+    """A block of params.yaml: no unknown keys, no guessed types ("10" and true are no numbers), no change later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Shards(Block):
@@ -38,7 +48,7 @@ class Synthetic(Block):
     seed: int
     fps: Positive
     size: Annotated[int, Field(ge=64, le=2048)]
-    strength: tuple[Positive, Positive]
+    strength: Annotated[tuple[Positive, Positive], Field(strict=False)]
 
 
 class Ingest(Block):
@@ -108,22 +118,22 @@ class Experiment(Block):
     name: Name
     method: Name
     descriptor: Name
-    protocols: tuple[Name, ...]
+    protocols: Annotated[tuple[Name, ...], Field(min_length=1, strict=False), AfterValidator(_distinct)]
     learner: Literal["model", "classifier"]
     learner_name: Name
     options: dict[str, Any] = {}
     train: Train
-    seeds: tuple[int, ...]
+    seeds: Seeds
 
 
 class Settings(Block):
     """All of params.yaml."""
 
-    corpora: list[str | dict[str, Any]]
+    corpora: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     classes: ClassNames
-    protocols: Annotated[list[Name], Field(min_length=1)]
+    protocols: Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
     experiments: dict[str, str | dict[str, Any] | None]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    seeds: Seeds
     folds_per_job: Count
     shards: Shards
     synthetic: Synthetic
@@ -196,22 +206,33 @@ class Settings(Block):
             learner, learner_name, options = "model", method, self.models.get(method, {})
         else:
             learner, learner_name, options = "classifier", self.classifier.name, self.classifier.options
-        options = registry.get(learner, learner_name).complete({**options, **given.pop("options", {})})
-        train = _typed(Train, {**self.train.model_dump(), **given.pop("train", {})}, f"experiments.{name}.train")
+        options = registry.get(learner, learner_name).complete({**options, **(given.pop("options", None) or {})})
+        train = _typed(
+            Train, {**self.train.model_dump(), **(given.pop("train", None) or {})}, f"experiments.{name}.train"
+        )
         protocols = given.pop("protocol", self.protocols)
         protocols = [protocols] if isinstance(protocols, str) else protocols
         protocols = tuple(registry.get("protocol", protocol).name for protocol in protocols)
-        seeds = tuple(given.pop("seeds", self.seeds if learner == "model" or train.control != "none" else (0,)))
+        drawn = learner == "model" or train.control != "none"  # a classifier is solved: nothing is drawn
+        seeds = given.pop("seeds", self.seeds if drawn else (0,))
         if given:
             known_keys = ("method", "protocol", "options", "train", "seeds")
             raise BadInput(
                 f"experiments.{name}: unknown key '{next(iter(given))}'",
                 registry.suggestion(next(iter(given)), known_keys),
             )
-        return Experiment(
-            name=name, method=method, descriptor=entry.meta.get("inputs", method), protocols=protocols, learner=learner,
-            learner_name=learner_name, options=options, train=train, seeds=seeds,
-        )  # fmt: skip
+        resolved = {
+            "name": name,
+            "method": method,
+            "descriptor": entry.meta.get("inputs", method),
+            "protocols": protocols,
+            "learner": learner,
+            "learner_name": learner_name,
+            "options": options,
+            "train": train,
+            "seeds": seeds,
+        }
+        return _typed(Experiment, resolved, f"experiments.{name}")
 
     def options(self, kind: Literal["flow", "descriptor"], name: str) -> dict[str, Any]:
         """All options of a flow or a descriptor: params.yaml's over its defaults."""
@@ -234,7 +255,10 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     if isinstance(chosen, str | list):
         named = given.get("experiments")
         known = named if isinstance(named, dict) else {}
-        merged["experiments"] = {n: known.get(n, n) for n in ([chosen] if isinstance(chosen, str) else chosen)}
+        names = [chosen] if isinstance(chosen, str) else chosen
+        if wrong := [n for n in names if not isinstance(n, str)]:
+            raise BadInput(f"experiments: {wrong[0]} is no name", "write {name: {method: …}}", file=path)
+        merged["experiments"] = {n: known.get(n, n) for n in names}
     if "corpora" in (overrides or {}):
         defined = {c["name"]: c for c in given.get("corpora") or [] if isinstance(c, dict) and "name" in c}
         names = merged["corpora"] if isinstance(merged["corpora"], list) else [merged["corpora"]]

@@ -63,7 +63,8 @@ def code_digest(*modules: str) -> str:
         if path not in seen:
             seen.add(path)
             todo.extend(_imports(path))
-    return file_digest(seen.union(*(_data(folder) for folder in {path.parent for path in seen})))[:16]
+    rooms = {path.parent for path in seen} - {_LIBRARY}
+    return file_digest(seen.union(*(_data(room) for room in rooms)))[:16]
 
 
 def _file(module: str) -> Path:
@@ -77,8 +78,8 @@ def _file(module: str) -> Path:
 @cache
 def _data(folder: Path) -> frozenset[Path]:
     """What a room's code reads: templates, styles, shaders, the head. Documents beside it change nothing."""
-    skipped = (".py", ".pyc", ".md")
-    return frozenset(path for path in folder.rglob("*") if path.is_file() and path.suffix not in skipped)
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".md"))
+    return frozenset(path for path in found if path.parent.name != "__pycache__" and not path.name.startswith("."))
 
 
 @cache

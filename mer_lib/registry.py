@@ -59,7 +59,20 @@ class Entry:
                     f"{self.kind} '{self.name}' has no option '{key}'",
                     f"its options: {', '.join(self.options) or 'none'}",
                 )
+            default, value = self.options[key], given[key]
+            if default is not None and not _fits(value, default):
+                kind = type(default).__name__
+                raise BadInput(
+                    f"{self.kind} '{self.name}', option {key}: {value!r} is no {kind}", f"such as {default!r}"
+                )
         return {**self.options, **(given or {})}
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value is of a default's type; a whole number is a float, true is no number."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    return isinstance(value, (int, float) if isinstance(default, float) else type(default))
 
 
 def register(kind: str, name: str | None = None, **meta: Any) -> Callable[[F], F]:

@@ -33,15 +33,13 @@ def index(
         return _ask(entry, root, asked, lambda table, _: table)
     code = provenance.code_digest(entry.module, "mer_lib.ingest.measure")
     key = provenance.digest([asked, limits, code, os.path.abspath(root), list(_listing(root))])
-    kept = Path(cache, f"{corpus.name}-{key}")
-    if kept.with_suffix(".csv").exists() and kept.with_suffix(".json").exists():
-        found = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
-        return clips.load(kept.with_suffix(".csv")), [Problem(**row) for row in found]
+    kept = Path(cache, corpus.name, key)
+    if (kept / "clips.csv").exists():  # written last
+        found = json.loads((kept / "problems.json").read_text(encoding="utf-8"))
+        return clips.load(kept / "clips.csv"), [Problem(**row) for row in found]
     table, problems = _ask(entry, root, asked, partial(measure, **limits))
-    for old in Path(cache).glob(f"{corpus.name}-*"):
-        old.unlink(missing_ok=True)
-    write_text(json.dumps([asdict(p) for p in problems]), kept.with_suffix(".json"))
-    clips.save(table, kept.with_suffix(".csv"))
+    write_text(json.dumps([asdict(p) for p in problems]), kept / "problems.json")
+    clips.save(table, kept / "clips.csv")
     return table, problems
 
 
@@ -56,8 +54,13 @@ def _ask(entry: registry.Entry, root: str, asked: dict[str, Any], measure: Calla
 
 
 def _listing(root: str) -> Iterator[tuple[str, int, int]]:
-    """Path, size and time of every file below ``root``, in order; links to folders are followed once."""
-    for folder, folders, files in os.walk(root):
+    """Path, size and time of every file below ``root``, in order; a linked folder is entered, each folder once."""
+    entered = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in entered:
+            folders.clear()
+            continue
+        entered.add(real)
         folders.sort()
         for name in sorted(files):
             path = os.path.join(folder, name)

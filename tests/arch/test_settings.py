@@ -116,6 +116,17 @@ def test_rules_never_pass_the_whole_configuration():
         ({"synthetic": {"strength": [3, 1]}}, "the smaller number comes first"),
         ({"corpora": [{"name": "a", "adapter": "folder"}, {"name": "a", "adapter": "folder"}]}, "stands twice"),
         ({"corpora": [{"adapter": "folder"}]}, "has no name"),
+        ({"corpora": []}, "at least 1 item"),
+        ({"train": {"epochs": True}}, "'train.epochs'"),
+        ({"train": {"epochs": "10"}}, "'train.epochs'"),
+        ({"classes": ["a", "a"]}, "stands twice"),
+        ({"seeds": [0, 0]}, "stands twice"),
+        ({"experiments": {"a": {"method": "ststnet", "seeds": []}}}, "'seeds'"),
+        ({"experiments": {"a": {"method": "ststnet", "seeds": 3}}}, "'seeds'"),
+        ({"experiments": {"a": {"method": "ststnet", "seeds": ["x"]}}}, "'seeds.0'"),
+        ({"experiments": [{"a": "ststnet"}]}, "is no name"),
+        ({"descriptors": {"bi_woof": {"blocks": "five"}}}, "'five' is no int"),
+        ({"protocols": ["loso", "nonsense"]}, "no protocol 'nonsense'"),
     ],
 )
 def test_mistakes_are_named(overrides, complaint):

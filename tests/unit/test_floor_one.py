@@ -133,6 +133,9 @@ def test_code_digest_follows_imports():
         shutil.copytree(Path(provenance.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
         before = digests(folder)
         assert before == [provenance.code_digest("mer_lib.store"), provenance.code_digest("mer_lib.clips")]
+        (copy / "report" / "templates" / "style.css").write_text("/* edited */")
+        (copy / ".DS_Store").write_text("rubbish")
+        assert digests(folder) == before, "neither reads the report's style"
         with open(copy / "finished.py", "a") as file:
             file.write("# edited\n")
         after = digests(folder)

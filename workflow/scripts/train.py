@@ -11,11 +11,11 @@ with job(snakemake):
 
     made, out = snakemake.params.made, snakemake.output
     todo = {k: made["options"][k] for k in ("classes", "seeds", "options", "train")}
-    key = provenance.digest([made, snakemake.wildcards.group, provenance.file_digest(snakemake.input)])
+    folds = make_folds(snakemake.wildcards.protocol, clips.load(snakemake.input.clips))
+    group = jobs(folds, snakemake.params.folds_per_job)[int(snakemake.wildcards.group)]
+    key = provenance.digest([made, [fold.name for fold in group], provenance.file_digest(snakemake.input)])
     with finished.once(key, *map(Path, out)) as missing:
         if missing:
-            folds = make_folds(snakemake.wildcards.protocol, clips.load(snakemake.input.clips))
-            group = jobs(folds, snakemake.params.folds_per_job)[int(snakemake.wildcards.group)]
             named = {"kind": made["options"]["learner"], "name": made["options"]["learner_name"]}
             run = run_folds(samples(snakemake), group, **named, **todo, device=device(snakemake))
             write_csv(run.predictions, out.predictions)
