@@ -25,7 +25,6 @@ rule all:
     default_target: True
     input:
         rules.motion.input,
-        rules.motion.input,
         rules.features.input,
         rules.train.input,
         rules.evaluate.input,

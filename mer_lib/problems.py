@@ -95,13 +95,16 @@ def collect() -> Iterator[list[Problem]]:
 def summarise(found: pd.DataFrame, *, clips: int, page: str) -> str:
     """The run's last word: how many clips there were, which were lost and why, where the report is.
 
-    ``found``: problems.csv; ``clips``: rows of the clip table, which the clips lost at indexing are not in.
+    ``found``: problems.csv; ``clips``: rows of the clip table. Rows lost at indexing are not in it, though a clip of
+    the same id may be.
     """
     lost = found[found["severity"] == "skipped"]
-    all_clips = clips + (lost["stage"] == "index").sum()
-    through = all_clips - lost["clip"].nunique()
-    notes = len(found) - len(lost)
-    head = f"{all_clips} clips: {through} went through, {all_clips - through} lost, {notes} notes; report: {page}\n"
+    at_index = lost["stage"] == "index"
+    later, notes = lost.loc[~at_index, "clip"].nunique(), len(found) - len(lost)
+    head = (
+        f"{clips + at_index.sum()} clips: {clips - later} went through, {at_index.sum() + later} lost, {notes} notes; "
+        f"report: {page}\n"
+    )
     return head + losses(found)
 
 

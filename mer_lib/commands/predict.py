@@ -111,7 +111,9 @@ def _warning(card: dict[str, Any]) -> str:
     """What the model was trained on, and what that is worth for another person."""
     corpus = f"{card['clips']} clips of {card['subjects']} subjects of '{card['corpus']}'"
     faces = " These are rendered faces, not people: take the answer as a demonstration." if card["synthetic"] else ""
-    told = f"{card['experiment']} was trained on {corpus}.{faces}"
+    shuffled = card["made"]["options"]["train"]["control"] == "permuted"
+    control = " Their labels were shuffled: it is a control, and what it answers means nothing." if shuffled else ""
+    told = f"{card['experiment']} was trained on {corpus}.{control}{faces}"
     return f"{told} It answers with one of its classes whatever it is shown, also where nothing is felt."
 
 
@@ -134,7 +136,8 @@ def picture(found: Prediction, path: Path) -> None:
     names, shares = list(found.probabilities), list(found.probabilities.values())
     bars = panels[-1].barh(names, shares, color="#4c72b0")
     panels[-1].bar_label(bars, [f"{share:.2f}" for share in shares], padding=3)
-    panels[-1].set(xlim=(0, 1.15), title="probability")
+    panels[-1].set(xlim=(0, 1.15), box_aspect=1)
+    panels[-1].set_title("probability", fontsize=10)
     panels[-1].invert_yaxis()
     figure.suptitle(found.warning, fontsize=8, wrap=True)
     with replacing(path) as part:

@@ -8,31 +8,29 @@ from typing import Any
 
 import pandas as pd
 
-from mer_lib.evaluation.metrics import infer_classes
+from mer_lib.evaluation import predictions
 from mer_lib.problems import BadInput
 from mer_lib.registry import suggestion
-
-_TEXT = ("clip", "dataset", "subject", "fold")
 
 
 def read(path: Path, truth: str, predicted: str) -> pd.DataFrame:
     """The table with its columns of truth and prediction under those names. Raises BadInput."""
-    text = {name: str for name in (*_TEXT, truth, predicted)}
-    try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False)
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors, and so is text that is no UTF-8
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise BadInput(f"cannot be read ({why})", "give a CSV file", file=path) from None
+    table = predictions.read(path, truth, predicted)
     for option, column in (("--truth", truth), ("--predicted", predicted)):
         if column not in table:
             near = suggestion(column, table.columns)
             raise BadInput(f"no column '{column}'", f"name it with {option} ({near})", file=path)
-    return table.rename(columns={truth: "truth", predicted: "predicted"})
+    return table.assign(truth=table[truth], predicted=table[predicted])
 
 
 def named(table: pd.DataFrame, classes: str) -> tuple[str, ...]:
-    """The classes to score: ``classes`` cut at its commas, or what the table speaks of."""
-    return tuple(name.strip() for name in classes.split(",")) if classes else infer_classes(table)
+    """The classes to score: ``classes`` cut at its commas, or what the table speaks of. Raises BadInput."""
+    if not classes:
+        return predictions.infer_classes(table)
+    names = tuple(name.strip() for name in classes.split(","))
+    if "" in names or len(set(names)) < len(names):
+        raise BadInput(f"--classes '{classes}' holds an empty name or one twice", "write it as a,b,c")
+    return names
 
 
 def numbered(table: pd.DataFrame, classes: Sequence[str]) -> str:

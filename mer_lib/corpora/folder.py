@@ -42,7 +42,7 @@ def index(root: str | Path, *, name: str, classes: Sequence[str]) -> pd.DataFram
     """
     root = Path(root)
     sheet = _read_sheet(root)
-    repeated = sheet.duplicated(["subject", "name"], keep=False)
+    repeated = sheet.assign(name=sheet["name"].map(_bare)).duplicated(["subject", "name"], keep=False)
     seen, rows = set(), []
     for line, given, again in zip(sheet.index + 2, sheet.to_dict("records"), repeated, strict=True):
         clip = f"{name}/{given['subject']}/{_bare(given['name'])}"
@@ -61,25 +61,29 @@ def index(root: str | Path, *, name: str, classes: Sequence[str]) -> pd.DataFram
 
 
 def _read_sheet(root: Path) -> pd.DataFrame:
-    """All cells as stripped text, one column for each of the known names."""
+    """All cells as stripped text in one Unicode form (NFC), one column for each of the known names."""
     path = root / SHEET
     if not path.is_file():
         raise _no_sheet(root)
     try:
         text = path.read_text(encoding="utf-8-sig")
         separator = ";" if ";" in text.split("\n", 1)[0] else ","  # a spreadsheet's own csv in half of Europe
-        options = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False, "index_col": False}
-        sheet = pd.read_csv(StringIO(text), sep=separator, **options)
+        options = {"sep": separator, "dtype": str, "keep_default_na": False, "skip_blank_lines": False}
+        sheet = pd.read_csv(StringIO(text), index_col=False, **options)
+        heads = pd.read_csv(StringIO(text), header=None, nrows=1, **options)  # pandas renames a column that is doubled
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         remedy = f"save it as UTF-8 text with commas, headed {','.join(_HEADER)}"
         raise BadInput(f"cannot be read as a table ({error})", remedy, file=path) from None
-    sheet.columns = [str(column).strip().lower() for column in sheet.columns]
+    sheet.columns = heads.iloc[0].str.strip().str.lower()
+    if doubled := [column for column in _COLUMNS if (sheet.columns == column).sum() > 1]:
+        raise BadInput(f"column '{doubled[0]}' stands twice", "keep one of the two", file=path)
     if missing := [column for column in ("name", "subject") if column not in sheet]:
         raise BadInput(f"no column {' and no column '.join(missing)}", f"head it {','.join(_HEADER)}", file=path)
     for column in sheet.columns.difference(_COLUMNS):
         note(f"column '{column}' is not used", suggestion(column, _COLUMNS), file=path)
-    sheet = sheet.reindex(columns=list(_COLUMNS), fill_value="").fillna("")
-    sheet = sheet.apply(lambda column: column.str.strip())
+    known = sheet.loc[:, sheet.columns.isin(_COLUMNS)]
+    sheet = known.reindex(columns=list(_COLUMNS), fill_value="").fillna("")
+    sheet = sheet.apply(lambda column: column.str.strip().str.normalize("NFC"))
     return sheet[(sheet != "").any(axis=1)]
 
 
@@ -156,8 +160,8 @@ def _rate(text: str) -> float | None:
 
 
 def _label(text: str, classes: Sequence[str]) -> str:
-    known = {str(c).casefold(): str(c) for c in classes}
-    if text and text.casefold() not in known:
+    known = {_nfc(str(c)).casefold(): str(c) for c in classes}
+    if text.casefold() not in known and text.lower() not in _UNKNOWN:  # a class may be called None
         raise BadInput(f"unknown label '{text}'", suggestion(text, classes))
     return known.get(text.casefold(), "")
 
@@ -170,7 +174,7 @@ def _resolve(root: Path, given: dict[str, str]) -> tuple[str, str]:
         relative = PurePosixPath(place.replace("\\", "/"))
         if relative.is_absolute() or ".." in relative.parts:
             raise BadInput(f"'{wanted}' leaves the corpus's folder", "put or link the media inside it")
-        found = _matches(root / relative)
+        found = _matches(root, relative)
         if len(found) > 1:
             names = ", ".join(sorted(path.name for path in found))
             raise BadInput(f"'{wanted}' may be any of {names}", "write the name with its ending")
@@ -187,17 +191,21 @@ def _is_frames(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() not in VIDEOS
 
 
-def _matches(path: Path) -> list[Path]:
-    """What is called ``path``, else the videos and folders so called but for the ending, else any such file.
+def _matches(root: Path, wanted: PurePosixPath) -> list[Path]:
+    """What is called ``wanted`` below ``root``, else the videos so called but for the ending, else any such file.
 
-    Names are compared in one Unicode form: a sheet typed on one system finds files copied from another.
+    Names are compared in one Unicode form: a sheet typed on one system finds files and folders copied from another.
     """
-    if not path.parent.is_dir():
-        return []
-    here = [entry for entry in path.parent.iterdir() if not entry.name.startswith(".")]
-    if exact := [entry for entry in here if _nfc(entry.name) == _nfc(path.name)]:
+    if not wanted.parts:  # "." names the root: frames beside the sheet
+        return [root]
+    folders = [root]
+    for part in wanted.parts[:-1]:
+        inside = [entry for folder in folders for entry in folder.iterdir()]
+        folders = [entry for entry in inside if _nfc(entry.name) == part and entry.is_dir()]
+    here = [entry for folder in folders for entry in folder.iterdir() if not entry.name.startswith(".")]
+    if exact := [entry for entry in here if _nfc(entry.name) == wanted.name]:
         return exact
-    alike = [entry for entry in here if entry.is_file() and _nfc(entry.stem) == _nfc(path.name)]
+    alike = [entry for entry in here if entry.is_file() and _nfc(entry.stem) == wanted.name]
     return [entry for entry in alike if entry.suffix.lower() in VIDEOS] or alike
 
 

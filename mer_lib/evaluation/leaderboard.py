@@ -11,6 +11,7 @@ COLUMNS = (
     "experiment", "method", "protocol", "part", "clips", "subjects", "seeds", "uf1", "uf1_low", "uf1_high", "uar",
     "uar_low", "uar_high", "accuracy", "selection", "subject_disjoint", "ranked", "parameters", "synthetic",
 )  # fmt: skip
+TEXT = ("experiment", "method", "protocol", "part", "selection")
 FULL = "full"
 
 

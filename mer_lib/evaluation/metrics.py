@@ -13,7 +13,8 @@ What the protocol leaves open is settled here:
 * A class that occurs and is never predicted has F1 and recall 0, and no precision (None).
 * Several seeds: every figure is computed for each seed and then averaged; confusion matrices are summed over seeds.
 * Where views (yaw) were tested beside the original, the headline figures are the original's; ``by_yaw`` has them all.
-* A row without truth is not scored; a row without a prediction is an error, since abstaining must not pay.
+* A row without truth is not scored; a row without a prediction is an error, since abstaining must not pay. So is a clip
+  with a row for one seed and none for another, and a clip tested in two folds.
 """
 
 from __future__ import annotations
@@ -24,10 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from mer_lib.clips import OFFICIAL_CLASSES
+from mer_lib.evaluation.predictions import infer_classes, prepare
 from mer_lib.evaluation.statistics import interval, resample
-from mer_lib.problems import BadInput, note
-from mer_lib.registry import suggestion
 
 DIGITS = 6  # of the figures in metrics files, which go into git
 
@@ -79,12 +78,12 @@ def summary(
     """The metrics file of an experiment (docs/contract.md), ready for JSON.
 
     ``predictions`` needs ``truth`` and ``predicted``, as class names or as positions in ``classes`` (default:
-    :func:`infer_classes`). ``subject``, ``dataset``, ``seed``, ``yaw``, ``clip`` and ``fold`` are used where present:
+    ``predictions.infer_classes``). ``subject``, ``dataset``, ``seed``, ``yaw`` and ``clip`` are used where present:
     without subjects there are no intervals, without data sets no parts. ``resamples`` bootstrap samples of subjects
     give intervals of ``confidence``. Raises BadInput for a table that cannot be scored.
     """
     classes = tuple(classes or infer_classes(predictions))
-    table = _prepare(predictions, classes)
+    table = prepare(predictions, classes)
     original = table[table["yaw"] == 0] if (table["yaw"] == 0).any() else table
     counts = _count(original, len(classes))
     seeds = sorted(original["seed"].unique())
@@ -105,72 +104,6 @@ def summary(
         "by_yaw": _by_yaw(table, len(classes)),
         "seeds": _seeds(seeds, each),
     }
-
-
-def infer_classes(predictions: pd.DataFrame) -> tuple[str, ...]:
-    """The classes a table speaks of: its p_<class> columns, else the official ones, else the names in order."""
-    _require(predictions)
-    if named := [str(c)[2:] for c in predictions.columns if str(c).startswith("p_")]:
-        return tuple(named)
-    found = {_text(v) for column in ("truth", "predicted") for v in predictions[column].dropna()} - {""}
-    if found and all(value.isdecimal() for value in found):
-        if max(map(int, found)) < len(OFFICIAL_CLASSES):
-            return OFFICIAL_CLASSES
-        return tuple(str(k) for k in range(max(map(int, found)) + 1))
-    return OFFICIAL_CLASSES if found <= set(OFFICIAL_CLASSES) else tuple(sorted(found))
-
-
-def _prepare(predictions: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Checked rows with truth and predicted as integers and dataset, subject, seed and yaw filled in."""
-    _require(predictions)
-    table = pd.DataFrame(index=predictions.index)
-    for name, default in (("dataset", ""), ("seed", 0), ("yaw", 0)):
-        table[name] = predictions.get(name, default)
-    if "subject" in predictions:  # its number may repeat between data sets; the pair never does
-        table["subject"] = table["dataset"].astype(str) + "/" + predictions["subject"].astype(str)
-    if "clip" in predictions:
-        table["clip"] = predictions["clip"]
-        _refuse_repeats(predictions)
-    blank = predictions["truth"].isna() | (predictions["truth"].astype(str) == "")
-    if blank.any():
-        note(f"{blank.sum()} of {len(blank)} rows have no truth and are not scored", "label them to have them scored")
-    table, scored = table[~blank], predictions[~blank]
-    if table.empty:
-        raise BadInput("no row has a truth: nothing to score", "check that the test clips carry labels")
-    table["truth"] = encode(scored["truth"], classes, "truth")
-    table["predicted"] = encode(scored["predicted"], classes, "predicted")
-    return table
-
-
-def encode(values: pd.Series, classes: Sequence[str], column: str) -> np.ndarray:
-    """Positions in ``classes`` (N,) of class names or of positions. Raises BadInput naming what is neither."""
-    position = {str(name): k for k, name in enumerate(classes)}
-    position |= {str(k): k for k in range(len(classes)) if str(k) not in position}
-    text = values.map(_text, na_action="ignore")
-    codes = text.map(position)
-    if codes.isna().any():
-        bad = text[codes.isna()].iloc[0]
-        if pd.isna(bad) or bad == "":
-            raise BadInput(f"{codes.isna().sum()} rows have no {column} class", "every scored clip needs one")
-        raise BadInput(f"{column} holds '{bad}', which is no class", suggestion(bad, classes))
-    return codes.to_numpy(np.int64)
-
-
-def _require(predictions: pd.DataFrame) -> None:
-    for name in ("truth", "predicted"):
-        if name not in predictions:
-            raise BadInput(f"no column '{name}'", suggestion(name, predictions.columns))
-
-
-def _refuse_repeats(predictions: pd.DataFrame) -> None:
-    key = [name for name in ("clip", "yaw", "fold", "seed") if name in predictions]
-    repeated = predictions.duplicated(key)
-    if repeated.any():
-        raise BadInput(
-            f"{repeated.sum()} predictions repeat an earlier one ({', '.join(key)})",
-            "a clip is scored once a view, fold and seed",
-            clip=str(predictions.loc[repeated, "clip"].iloc[0]),
-        )
 
 
 def _count(table: pd.DataFrame, classes: int) -> np.ndarray:
@@ -235,11 +168,6 @@ def _seeds(seeds: list, each: Scores) -> dict[str, Any]:
         "mean": {name: _figure(_average(getattr(each, name))) for name in names},
         "std": {name: _figure(getattr(each, name).std(ddof=1)) if len(seeds) > 1 else None for name in names},
     }
-
-
-def _text(value: Any) -> str:
-    """'1' for 1, 1.0 and '1': a column with a gap in it is read as floats."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:

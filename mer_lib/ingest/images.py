@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ from mer_lib.problems import BadInput
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _NUMBER = re.compile(r"(\d+)\D*$")
 _NAMED_AT_MOST = 5
+_SAMPLED = 16  # frames of a deep folder that are looked at for their brightest value
 
 
 class FolderSource(Source):
@@ -22,16 +25,18 @@ class FolderSource(Source):
 
     A number missing inside a range that is read is bad input, since it would pass for sudden movement; missing ones
     elsewhere do no harm. Grey becomes RGB, alpha is dropped. Deep frames (16 bits) become 8 bits by one factor for the
-    whole folder: the fewest of 8, 10, 12, 14 or 16 bits that hold the brightest value of its first frame are mapped to
-    0–255, brighter values later are clipped; one factor, because brightness must not flicker.
+    whole folder, because brightness must not flicker: the fewest of 8, 10, 12, 14 or 16 bits that hold the brightest
+    value of frames sampled all over it are mapped to 0–255. A frame that is brighter still, or stored with another
+    depth than the first, is bad input: clipped or rescaled it would pass for a movement.
     """
 
     def __init__(self, path: Path) -> None:
         self._files = numbered_images(path)
         first = _decode(self._files[0][1])
-        self._bits = _depth(first)
+        self._dtype = first.dtype
+        self._bits = 8 if first.dtype == np.uint8 else _bits_used([file for _, file in self._files])
         super().__init__(path, SourceInfo(float("nan"), len(self._files), *first.shape[:2]))
-        if self._bits > 8:
+        if self._dtype == np.uint16:
             self.remarks.append((
                 f"frames of 16 bits were brought to 8: values 0 to {2**self._bits - 1} became 0 to 255",
                 "store 8-bit frames to choose the range yourself",
@@ -41,28 +46,41 @@ class FolderSource(Source):
         self._refuse_gaps(start, stop)
         for _, file in self._files[start:stop:step]:
             frame = _decode(file)
-            if frame.shape[:2] != (self.height, self.width):
-                raise BadInput(
-                    f"this frame is {frame.shape[1]}×{frame.shape[0]} pixels, the first one {self.width}×{self.height}",
-                    "bring all frames of a clip to one size",
-                    file=file,
-                )
+            self._refuse_odd(frame, file)
             yield _to_rgb8(frame, self._bits)
 
+    def _refuse_odd(self, frame: np.ndarray, file: Path) -> None:
+        """All frames of a folder have one size, one depth and one range of brightness."""
+        if frame.shape[:2] != (self.height, self.width):
+            raise BadInput(
+                f"this frame is {frame.shape[1]}×{frame.shape[0]} pixels, the first one {self.width}×{self.height}",
+                "bring all frames of a clip to one size",
+                file=file,
+            )
+        if frame.dtype != self._dtype:
+            raise BadInput(
+                f"this frame has {8 * frame.itemsize} bits a channel, the first one {8 * self._dtype.itemsize}",
+                "store all frames of a clip with 8 bits, scaled alike",
+                file=file,
+            )
+        if frame.max() >= 2**self._bits:
+            raise BadInput(
+                f"its brightest value is {frame.max()}, where other frames of the folder stay below {2**self._bits}",
+                "restore the frame, or store all frames of the clip with 8 bits, scaled alike",
+                file=file,
+            )
+
     def _refuse_gaps(self, start: int, stop: int) -> None:
-        """Numbers may go up by any one step (every second frame kept, say), but by the same all the way."""
-        numbers = np.array([number for number, _ in self._files])
-        if len(numbers) < 3:
+        """Numbers may go up by any one step (every second frame kept, say); the smallest of the folder is the rule."""
+        numbers = [number for number, _ in self._files]
+        usual = min(b - a for a, b in pairwise(numbers))
+        gaps = [range(a + usual, b, usual) for a, b in pairwise(numbers[start:stop]) if b - a > usual]
+        if not gaps:
             return
-        steps = np.diff(numbers)
-        usual = int(np.median(steps))
-        inside = numbers[start:stop]
-        if (steps[start : stop - 1] == usual).all():
-            return
-        missing = np.setdiff1d(np.arange(inside[0], inside[-1], usual), inside)
-        named = ", ".join(map(str, missing[:_NAMED_AT_MOST])) + (" …" if len(missing) > _NAMED_AT_MOST else "")
+        count = sum(map(len, gaps))
+        named = ", ".join(map(str, islice(chain(*gaps), _NAMED_AT_MOST))) + (" …" if count > _NAMED_AT_MOST else "")
         raise BadInput(
-            f"{len(missing)} numbered frame{'s are' if len(missing) > 1 else ' is'} missing inside the clip: {named}",
+            f"{count} numbered frame{'s are' if count > 1 else ' is'} missing inside the clip: {named}",
             "fetch the missing frames, or choose an interval without them",
             file=self.path,
         )
@@ -111,15 +129,16 @@ def _decode(file: Path) -> np.ndarray:
     return frame
 
 
-def _depth(frame: np.ndarray) -> int:
-    """Bits in use: 8, 10, 12, 14 or 16."""
-    if frame.dtype == np.uint8:
-        return 8
-    return next(bits for bits in (8, 10, 12, 14, 16) if frame.max() < 2**bits)
+def _bits_used(files: list[Path]) -> int:
+    """Bits that the brightest value of some frames, evenly spread, needs: 8, 10, 12, 14 or 16."""
+    brightest = 0
+    for file in files[:: -(-len(files) // _SAMPLED)]:
+        with suppress(BadInput):  # told by whoever reads that frame; elsewhere it does no harm
+            brightest = max(brightest, int(_decode(file).max()))
+    return next(bits for bits in (8, 10, 12, 14, 16) if brightest < 2**bits)
 
 
 def _to_rgb8(frame: np.ndarray, bits: int) -> np.ndarray:
     if frame.dtype == np.uint16:
-        top = 2**bits - 1
-        frame = np.rint(np.minimum(frame, top) * (255.0 / top)).astype(np.uint8)
+        frame = np.rint(frame * (255.0 / (2**bits - 1))).astype(np.uint8)
     return cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB if frame.ndim == 2 else cv2.COLOR_BGR2RGB)

@@ -17,17 +17,18 @@ def measure(clips: pd.DataFrame, root: str | Path, *, max_frames: int) -> pd.Dat
     """The clip table with ``frames`` and, where it was empty, ``fps`` filled in from the media below ``root``.
 
     Clips of kind 'features' have no media and stay as they are. A clip is refused (recorded, not raised) if its medium
-    cannot be read, if its interval passes the end, or if it names no interval and is longer than ``max_frames``.
+    cannot be read, or if its interval passes the end, has one frame only or more than ``max_frames``.
     """
     look = cache(lambda source, kind: _probed(Path(root, source), kind))
     rows = []
-    for row in clips.to_dict("records"):
-        if row["kind"] != "features":
-            info = look(row["source"], row["kind"])
-            if (problem := _misfit(row, info, max_frames)) is not None:
-                refuse(problem.what, problem.remedy, file=problem.file or Path(root, row["source"]), clip=row["clip"])
+    for row in clips.itertuples(index=False):
+        if row.kind != "features":
+            try:
+                row = _measured(row, look(row.source, row.kind), max_frames)
+            except BadInput as error:
+                problem = error.problem
+                refuse(problem.what, problem.remedy, file=problem.file or Path(root, row.source), clip=row.clip)
                 continue
-            row |= {"frames": info.frames, "fps": info.fps if pd.isna(row["fps"]) else row["fps"]}
         rows.append(row)
     return clip_table.table(pd.DataFrame(rows, columns=clips.columns))
 
@@ -39,18 +40,26 @@ def _probed(path: Path, kind: str) -> SourceInfo | BadInput:
         return error
 
 
-def _misfit(row: dict, info: SourceInfo | BadInput, max_frames: int):
-    """The problem of a clip with its medium, or None."""
+def _measured(row, info: SourceInfo | BadInput, max_frames: int):
+    """A row of the table with what its medium tells; raises BadInput where the two do not fit."""
     if isinstance(info, BadInput):
-        return info.problem
+        raise info
     for column in ("onset", "apex", "offset"):
-        if not pd.isna(row[column]) and row[column] >= info.frames:
-            return BadInput(
-                f"{column} {row[column]} is past the end: its frames are 0 to {info.frames - 1}",
+        if not pd.isna(at := getattr(row, column)) and at >= info.frames:
+            raise BadInput(
+                f"{column} {at} is past the end: its frames are 0 to {info.frames - 1}",
                 "correct the sheet (positions count from 0)",
-            ).problem
-    if (pd.isna(row["onset"]) or pd.isna(row["offset"])) and info.frames > max_frames:
-        return BadInput(
-            f"{info.frames} frames and no onset and offset", f"name them, or raise ingest.max_frames ({max_frames})"
-        ).problem
-    return None
+            )
+    row = row._replace(frames=info.frames, fps=info.fps if pd.isna(row.fps) else row.fps)
+    start, stop = clip_table.interval(row)
+    if stop - start < 2:
+        raise BadInput(
+            f"its interval is frame {start} alone: a micro-expression needs at least two, since it is a movement",
+            "correct onset and offset in the sheet, or leave them empty for the whole source",
+        )
+    if stop - start > max_frames:
+        raise BadInput(
+            f"its interval of {stop - start} frames is longer than ingest.max_frames ({max_frames})",
+            "name its onset and offset more closely, or raise ingest.max_frames",
+        )
+    return row

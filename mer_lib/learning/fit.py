@@ -63,16 +63,6 @@ class FoldRun:
         return next((model.meta for model in self.models.values()), {})
 
 
-def load_models(tensors: State, meta: Mapping[str, str]) -> dict[tuple[str, int], Fitted]:
-    """The models of a job from its ``FoldRun.tensors`` and ``FoldRun.meta``."""
-    states: dict[tuple[str, int], State] = {}
-    for key, array in tensors.items():
-        where, name = key.split("|", 1)
-        fold, seed = where.rsplit("@", 1)
-        states.setdefault((fold, int(seed)), {})[name] = array
-    return {key: Fitted.from_state(state, meta) for key, state in states.items()}
-
-
 def run_folds(
     samples: Samples,
     folds: Sequence[Fold],
@@ -88,8 +78,8 @@ def run_folds(
     """Fit and test each fold with each seed.
 
     ``kind`` and ``name`` pick a registered model or classifier; ``options`` are its own, ``train`` a Recipe's values.
-    A fold without a test or a training sample is noted and gives no rows. Raises LeakError before anything is fitted on a leak, and
-    BadInput for names, options, labels outside ``classes`` and a loss that is no longer a number.
+    A fold without a test or a training sample is noted and gives no rows. Raises LeakError before anything is fitted on
+    a leak, and BadInput for names, options, labels outside ``classes`` and a loss that is no longer a number.
     """
     recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
     learner = make(kind, name, len(classes), options, recipe, device)
@@ -151,13 +141,13 @@ def join(runs: Iterable[FoldRun], classes: Sequence[str]) -> FoldRun:
 
 def _worth_fitting(samples: Samples, fold: Fold, classes: Sequence[str]) -> bool:
     """Whether any test and training sample is left; says so if not, and which classes have no training sample."""
-    table = samples.table
+    table, told = samples.table, "the report names its clips under 'What went wrong'"
     if not table["clip"].isin(fold.test).any():
-        note(f"fold {fold.name} has lost all its {len(fold.test)} test clips and is left out", "see problems.csv")
+        note(f"fold {fold.name} has lost all its {len(fold.test)} test clips and is left out", told)
         return False
     there = set(table["label"][table["clip"].isin(fold.train)])
     if not there:
-        note(f"fold {fold.name} has lost all its training clips and is left out", "see problems.csv")
+        note(f"fold {fold.name} has lost all its training clips and is left out", told)
         return False
     for name in (name for name in classes if name not in there):
         note(f"fold {fold.name} trains on no clip of class {name}", "it can hardly predict it; add clips")

@@ -8,6 +8,8 @@ published figures: docs, 'How to read these numbers'.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
 KINDS = {
     "subject_in_two_datasets": "one subject id in two data sets",
     "subject_without_dataset": "a subject id that does not carry its data set, so that ids of two sets may collide",
-    "subject_spelt_two_ways": "two subject ids that differ in capitals or blanks only",
+    "subject_spelt_two_ways": "two subject ids that differ in capitals, blanks, leading zeros or Unicode form only",
     "clip_of_another_subject": "a clip filed under a subject other than the one in its id",
     "clip_with_two_labels": "one clip, or copies of it, with different labels",
     "clip_on_two_sides": "a clip listed on two sides of a fold",
+    "clip_listed_twice": "a clip listed twice on one side of a fold",
     "clip_tested_twice": "a clip tested in two folds of a protocol",
     "subject_on_both_sides": "a subject trained on and tested in a protocol that keeps subjects apart",
     "subject_selects_for_itself": "a subject on both sides of the split that chooses the epoch",
@@ -69,7 +72,7 @@ def check_table(table: pd.DataFrame) -> None:
     )  # fmt: skip
     bare = [s for d, s in people.itertuples(index=False) if not s.startswith(f"{d}/")]
     _refuse("subject_without_dataset", bare, "subject {} lacks its data set; write dataset/subject")
-    spelt = people["subject"].str.replace(r"\s+", "", regex=True).str.casefold()
+    spelt = people["subject"].map(_spelt)
     _refuse(
         "subject_spelt_two_ways", people["subject"][spelt.duplicated()],
         "subject {} is also written otherwise; use one spelling",
@@ -188,9 +191,17 @@ class Guarded:
         raise LeakError(kind, f"clip {sample['clip']} (yaw {sample['yaw']:g}) is on {where} fold {self.fold.name}")
 
 
+def _spelt(subject: str) -> str:
+    """What all spellings of a subject's id share: a name typed on two systems, '006' that a spreadsheet made 6."""
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", subject).casefold())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\s+", "", text))
+
+
 def _clips_once(fold: Fold) -> None:
-    listed = pd.DataFrame({"clip": fold.clips, "side": fold.side}).drop_duplicates()
-    _refuse("clip_on_two_sides", listed["clip"][listed["clip"].duplicated()], "clip {} in fold " + fold.name)
+    listed = pd.DataFrame({"clip": fold.clips, "side": fold.side})
+    sides = listed.drop_duplicates()
+    _refuse("clip_on_two_sides", sides["clip"][sides["clip"].duplicated()], "clip {} in fold " + fold.name)
+    _refuse("clip_listed_twice", listed["clip"][listed.duplicated()], "clip {} in fold " + fold.name)
 
 
 def _subjects_apart(fold: Fold, subject: np.ndarray, names: np.ndarray) -> None:

@@ -17,8 +17,10 @@ def motion_of(frames: np.ndarray, apex: int | None, *, flow: str, **options) -> 
 
     frames: (T, H, W, 3) uint8 RGB, registered, the first one the onset. apex: position among them; None asks for all
     T − 1 pairs of neighbours. Returns flow (N, H, W, 2) float32 px, strain (N, H, W) float32, pair (N, 2) positions.
-    Raises BadInput where the apex is the onset or outside.
+    Raises BadInput where there is one frame only, or the apex is the onset or outside.
     """
+    if len(frames) < 2:
+        raise BadInput("one frame, and motion is between two", "check onset and offset of the clip")
     if apex is None:
         pairs = np.stack([np.arange(len(frames) - 1), np.arange(1, len(frames))], axis=1)
     elif 0 < apex < len(frames):

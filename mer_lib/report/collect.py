@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
 from mer_lib import clips as clip_table
+from mer_lib.evaluation import leaderboard
+from mer_lib.evaluation.predictions import read, unscored
 from mer_lib.provenance import file_digest, versions
 from mer_lib.report.data import Example, Key, ReportData
 from mer_lib.store import Store
@@ -32,21 +34,25 @@ def collect(
     """What the page shows, read from files.
 
     ``metrics``, ``predictions`` and ``curves`` stand in the order of ``experiments``; ``registered`` and ``motion`` are
-    stores by shard, of which the first ``examples`` clips of different labels are shown.
+    stores by shard, of which ``examples`` clips of different classes and people are shown.
     """
     clips = clip_table.load(tables["clips"])
     named = dict(zip(experiments, metrics, strict=True))
+    found = pd.read_csv(tables["problems"], dtype=str, keep_default_na=False)
+    tested = {key: read(path) for key, path in zip(experiments, predictions, strict=True)}
     return ReportData(
         corpus=corpus,
         synthetic=synthetic,
         clips=clips,
-        leaderboard=pd.read_csv(tables["leaderboard"]),
+        leaderboard=_leaderboard(tables["leaderboard"]),
         metrics={key: json.loads(Path(path).read_text(encoding="utf-8")) for key, path in named.items()},
-        predictions=_tables(experiments, predictions),
-        curves=_tables(experiments, curves),
-        problems=pd.read_csv(tables["problems"], dtype=str, keep_default_na=False),
-        costs=pd.read_csv(tables["costs"], keep_default_na=False, na_values={"peak_mb": [""]}),
-        examples=list(islice(_examples(clips, registered, motion), examples)),
+        predictions=tested,
+        curves={key: _curves(path) for key, path in zip(experiments, curves, strict=True)},
+        problems=pd.concat([found, unscored(clips, found, tested)], ignore_index=True),
+        costs=pd.read_csv(
+            tables["costs"], dtype={"stage": str, "experiment": str}, keep_default_na=False, na_values={"peak_mb": [""]}
+        ),
+        examples=_examples(clips, registered, motion, examples),
         provenance={
             "Versions": versions(),
             "Stores": {f"motion {Path(path).stem}": _digest(path) for path in motion},
@@ -61,26 +67,45 @@ def _digest(path: str) -> str:
         return store.digest[:16]
 
 
-def _tables(experiments: Sequence[Key], paths: Sequence[str]) -> dict[Key, pd.DataFrame]:
-    return {key: pd.read_csv(path, keep_default_na=False) for key, path in zip(experiments, paths, strict=True)}
+def _leaderboard(path: str) -> pd.DataFrame:
+    """Experiments may be called NA, null or 006; a figure may be missing."""
+    figures = {name: [""] for name in leaderboard.COLUMNS if name not in leaderboard.TEXT}
+    return pd.read_csv(path, dtype=dict.fromkeys(leaderboard.TEXT, str), keep_default_na=False, na_values=figures)
 
 
-def _examples(clips: pd.DataFrame, registered: Sequence[str], motion: Sequence[str]):
-    """Clips with their onset, apex, flow and strain: the classes in turn, so that the first few show them all."""
+def _curves(path: str) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"fold": str, "split": str})
+
+
+def _examples(clips: pd.DataFrame, registered: Sequence[str], motion: Sequence[str], count: int) -> list[Example]:
+    """Clips with their onset, apex, flow and strain."""
     where = {}
     for pictures, flows in zip(registered, motion, strict=True):
         with Store(flows) as store:
             where |= {clip: (pictures, flows) for clip in store.clips}
-    here = clips[clips["clip"].isin(where)]
-    turn = here.groupby("label").cumcount()
-    for row in here.assign(turn=turn).sort_values(["turn", "label"], kind="stable").itertuples():
-        pictures, flows = where[row.clip]
-        with Store(pictures) as frames, Store(flows) as moved:
-            onset, apex = (int(i) for i in moved.read(row.clip, "pair")[0])
-            yield Example(
-                row.clip,
-                frames.read(row.clip, "frames", onset, onset + 1)[0],
-                frames.read(row.clip, "frames", apex, apex + 1)[0],
-                moved.read(row.clip, "flow")[0],
-                moved.read(row.clip, "strain")[0],
-            )
+    return [_example(clip, *where[clip]) for clip in _varied(clips[clips["clip"].isin(where)], count)]
+
+
+def _varied(clips: pd.DataFrame, count: int) -> list[str]:
+    """Ids of ``count`` clips, each of the class and of the person shown least so far."""
+    left, labels, subjects = list(clips.itertuples()), Counter(), Counter()
+    chosen = []
+    while left and len(chosen) < count:
+        row = min(left, key=lambda row: (labels[row.label], subjects[row.subject]))
+        left.remove(row)
+        labels[row.label] += 1
+        subjects[row.subject] += 1
+        chosen.append(row.clip)
+    return chosen
+
+
+def _example(clip: str, pictures: str, flows: str) -> Example:
+    with Store(pictures) as frames, Store(flows) as moved:
+        onset, apex = (int(i) for i in moved.read(clip, "pair")[0])
+        return Example(
+            clip,
+            frames.read(clip, "frames", onset, onset + 1)[0],
+            frames.read(clip, "frames", apex, apex + 1)[0],
+            moved.read(clip, "flow")[0],
+            moved.read(clip, "strain")[0],
+        )

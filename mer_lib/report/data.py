@@ -47,6 +47,11 @@ class ReportData:
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: str = ""
 
+    @property
+    def chance(self) -> float:
+        """UF1 and UAR of guessing, about: one over the classes that occur in the truth."""
+        return 1 / min(np.count_nonzero(np.sum(found["confusion"], axis=1)) for found in self.metrics.values())
+
     def name(self, key: Key) -> str:
         """An experiment's name, with its protocol where the page shows several."""
         protocols = {protocol for protocol, _ in (*self.metrics, *self.predictions, *self.curves)}

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from mer_lib import registry
@@ -67,6 +69,30 @@ def test_metrics_shows_parts_seeds_and_own_columns(tmp_path):
     assert ["sad", "4", "0"] in table and ["happy", "1", "3"] in table
 
 
+def test_metrics_of_numbers_that_a_gap_made_floats(tmp_path):
+    (tmp_path / "file.csv").write_text("truth,predicted\n0.0,0\n1.0,1\n2.0,2\n,1\n")
+    told = mer("metrics", tmp_path / "file.csv")
+    assert told.exit_code == 0 and "UF1      1.0000" in told.stdout
+    assert "classes by number: 0 negative, 1 positive, 2 surprise" in told.stderr
+
+
+def test_metrics_guesses_at_no_name(tmp_path):
+    """01 is no 1, true no truth value, 1e3 no thousand, NA nothing missing."""
+    names = ["01", "02", "true", "1e3", "NA"]
+    rows = pd.DataFrame({"truth": names, "predicted": [*names[:4], "01"], "subject": ["006", "06", "6", "NA", "null"]})
+    rows.to_csv(tmp_path / "file.csv", index=False)
+    for options in ([], ["--classes", ",".join(names)]):
+        found = json.loads(mer("metrics", tmp_path / "file.csv", "--json", *options).stdout)
+        assert set(found["classes"]) == set(names) and found["accuracy"] == 0.8 and found["subjects"] == 5
+
+
+@pytest.mark.parametrize(("truth", "uf1"), [("gold", 1.0), ("truth", 0.0)])
+def test_metrics_takes_the_column_it_is_told(tmp_path, truth, uf1):
+    (tmp_path / "file.csv").write_text("truth,gold,predicted\na,b,b\nb,a,a\n")
+    told = mer("metrics", tmp_path / "file.csv", "--truth", truth, "--json")
+    assert told.exit_code == 0 and json.loads(told.stdout)["uf1"] == uf1
+
+
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
@@ -77,6 +103,10 @@ def test_metrics_shows_parts_seeds_and_own_columns(tmp_path):
         ("truth,predicted\n1,5\n", ["--classes", "a,b"], "holds '5', which is no class"),
         ("truth,predicted\n1,\n", [], "1 rows have no predicted class"),
         (b"truth,predicted\n\xff\xfe,1\n", [], "cannot be read"),
+        ("truth,predicted,yaw\na,a,0\nb,b,\n", [], "yaw holds '', which is no number; give degrees"),
+        ("truth,predicted,seed\na,a,0\nb,b,\n", [], "1 rows have no seed"),
+        ("truth,predicted\na,a\nb,b\n", ["--classes", "a,b,"], "--classes 'a,b,' holds an empty name"),
+        ("truth,predicted\na,a\nb,b\n", ["--classes", "a,b,a"], "or one twice"),
     ],
 )
 def test_bad_files_are_one_line_and_exit_code_2(tmp_path, content, options, message):
@@ -86,6 +116,28 @@ def test_bad_files_are_one_line_and_exit_code_2(tmp_path, content, options, mess
     told = mer("metrics", path, *options)
     assert told.exit_code == 2 and told.stdout == ""
     assert told.stderr.count("\n") == 1 and message in told.stderr and told.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("control", ["none", "permuted"])
+def test_predict_warns_of_what_a_model_stands_on(control):
+    from mer_lib.commands import predict
+
+    card = {"clips": 6, "subjects": 3, "corpus": "toy", "experiment": "one", "synthetic": False}
+    told = predict._warning(card | {"made": {"options": {"train": {"control": control}}}})
+    assert told.startswith("one was trained on 6 clips of 3 subjects of 'toy'.")
+    assert ("labels were shuffled" in told) == (control == "permuted")
+
+
+def test_predict_draws_pictures_and_bars_of_one_height(tmp_path):
+    from mer_lib.commands import predict
+
+    shares = {"negative": 0.2, "positive": 0.7, "surprise": 0.1}
+    gray, flow, strain = np.full((2, 64, 64, 3), 128, np.uint8), np.ones((64, 64, 2), np.float32), np.eye(64)
+    predict.picture(predict.Prediction(shares, 0, 5, True, tuple(gray), flow, strain, "careful"), tmp_path / "a.png")
+    drawn = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
+    onset, bars = drawn[:, : drawn.shape[1] // 8], drawn[:, -drawn.shape[1] // 8 :]
+    photo, frame = (np.flatnonzero((part < 200).sum(1) > 0.8 * width) for part, width in ((onset, 100), (bars, 100)))
+    assert abs(np.ptp(photo) - np.ptp(frame)) <= 4
 
 
 @pytest.mark.parametrize("many", listing.PLURALS)

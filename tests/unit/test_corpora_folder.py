@@ -89,6 +89,38 @@ def test_several_clips_of_one_recording_carry_their_onset(root):
     assert table["clip"].tolist() == ["own/anna/smile@5", "own/anna/smile@20", "own/ben/smile"]
 
 
+def test_a_name_with_and_without_its_ending_is_one_recording(root):
+    table, problems = read(root, "smile,anna,5,,9,", "smile.mp4,anna,20,,30,", "smile.mp4,ben,,,,")
+    assert table["clip"].tolist() == ["own/anna/smile@5", "own/anna/smile@20", "own/ben/smile"] and not problems
+
+
+def test_one_person_in_two_unicode_forms_is_one_person(root):
+    (root / "Zoe\u0308").mkdir()  # copied from a system that decomposes letters
+    (root / "Zoe\u0308" / "take.mp4").touch()
+    table, problems = read(root, "take,Zo\u00eb,5,,9,", "take,Zoe\u0308,20,,30,")
+    assert not problems and table["subject"].tolist() == ["own/Zo\u00eb"] * 2
+    assert table["clip"].tolist() == ["own/Zo\u00eb/take@5", "own/Zo\u00eb/take@20"]
+    assert table["source"].tolist() == ["Zoe\u0308/take.mp4"] * 2  # as it is on disk
+
+
+def test_a_label_in_another_unicode_form_is_found(root):
+    (root / "clips.csv").write_text(HEADER + "smile,anna,,,,ge\u0301ne\u0301\n", encoding="utf-8")
+    for form in ("g\u00e9n\u00e9", "ge\u0301ne\u0301"):
+        assert index(root, name="own", classes=(form,)).loc[0, "label"] == form
+
+
+def test_frames_beside_the_sheet_are_named_by_a_dot(root):
+    table, _ = read(root, "x,anna,.", header="name,subject,source\n")
+    assert table.loc[0, ["clip", "source", "kind"]].tolist() == ["own/anna/x", ".", "frames"]
+
+
+@pytest.mark.parametrize("text", ["NA", "-", "/", "None", "nan"])
+def test_a_label_written_as_unknown_is_none_unless_it_is_a_class(root, text):
+    table, problems = read(root, f"smile,anna,,,,{text}")
+    assert table["label"].tolist() == [""] and not problems
+    assert index(root, name="own", classes=(*CLASSES, text)).loc[0, "label"] == text
+
+
 def test_labels_are_matched_without_regard_to_case(root):
     assert read(root, "smile,anna,,,,Positive")[0].loc[0, "label"] == "positive"
 
@@ -97,6 +129,11 @@ def test_a_misspelt_column_is_told(root):
     table, problems = read(root, "smile,anna,positive", header="name,subject,lable\n")
     assert len(table) == 1 and problems[0].severity == "warning"
     assert "column 'lable' is not used; did you mean 'label'?" in str(problems[0])
+
+
+def test_unused_columns_may_stand_twice(root):
+    table, problems = read(root, "smile,anna,a,b,,", header="name,subject,Note,note,,\n")
+    assert table["clip"].tolist() == ["own/anna/smile"] and {p.severity for p in problems} == {"warning"}
 
 
 @pytest.mark.parametrize(
@@ -164,6 +201,8 @@ def test_without_a_sheet_it_says_what_one_looks_like_and_what_is_there(root):
     [
         (b"", "cannot be read as a table"),
         (b"name,onset\nsmile,1\n", "no column subject"),
+        (b"name,subject,Onset,onset\nsmile,anna,1,2\n", "column 'onset' stands twice; keep one of the two"),
+        (b"name,subject,onset,onset\nsmile,anna,1,2\n", "column 'onset' stands twice"),
         (b'name,subject\n"smile,anna\n', "cannot be read as a table"),
         ("name,subject\nGr\u00f6\u00dfe,anna\n".encode("latin-1"), "save it as UTF-8"),
     ],

@@ -1,7 +1,11 @@
 """Metrics against published figures, scikit-learn and resamples drawn by hand."""
 
 import json
+import runpy
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +17,8 @@ from sklearn import metrics as sk
 from mer_lib import problems
 from mer_lib.clips import OFFICIAL_CLASSES as C
 from mer_lib.evaluation import statistics
-from mer_lib.evaluation.metrics import infer_classes, scores, summary
+from mer_lib.evaluation.metrics import scores, summary
+from mer_lib.evaluation.predictions import infer_classes, read, unscored
 from mer_lib.problems import BadInput
 
 DATA = Path(__file__).parent.parent / "data" / "megc2019"
@@ -210,6 +215,16 @@ def test_rows_without_truth_are_told_and_not_scored():
         (table([0, 1], [0, 3]), "holds '3', which is no class"),
         (table(["", None], ["negative", "negative"]), "nothing to score"),
         (table(["negative"] * 2, ["negative"] * 2, clip="a/b/c", seed=0), "clip a/b/c: 1 predictions repeat"),
+        (
+            table(["negative"] * 2, ["negative"] * 2, clip="a/b/c", fold=["a/b", "a/c"]),
+            "clip a/b/c: 1 predictions repeat",
+        ),
+        (
+            table([0, 0, 1], [0, 0, 1], clip=["a", "a", "b"], seed=[0, 1, 1]),
+            "clip b: 1 clips or views lack the prediction",
+        ),
+        (table([0, 1], [0, 1], yaw=["0", ""]), "yaw holds '', which is no number"),
+        (table(["negative", 1], ["negative", 1]), "holds '1', which is no class"),
     ],
 )
 def test_bad_tables_are_refused_in_one_line(rows, message):
@@ -226,7 +241,51 @@ def test_bad_tables_are_refused_in_one_line(rows, message):
         (table(["b", "a"], ["c", "a"]), ("a", "b", "c")),
         (table([4, 0], [1, 0]), ("0", "1", "2", "3", "4")),
         (table(["b"], ["a"], p_b=0.1, p_a=0.9), ("b", "a")),
+        (table(["0.0", "2.0", ""], ["1", "0", "1"]), C),
+        (table(["02", "01"], ["01", "01"]), ("01", "02")),
     ],
 )
 def test_classes_are_taken_from_the_table(rows, classes):
     assert infer_classes(rows) == classes
+
+
+def test_class_names_that_look_like_numbers_are_names():
+    names = ("1", "2", "0")
+    assert summary(table(["1", "2", "0"], ["1", "2", "2"]), names)["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
+
+
+def test_a_file_is_read_without_guessing(tmp_path):
+    rows = table(["01", "1e3", "true"], ["NA", "null", "01"], clip=["1", "2", "3"], subject="006", seed=0, p_01=0.5)
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    found = read(tmp_path / "a.csv")
+    text = ["truth", "predicted", "clip", "subject"]
+    assert found[text].to_dict("list") == rows[text].to_dict("list")
+    assert found["seed"].dtype == np.int64 and found["p_01"].dtype == float
+
+
+def test_the_workflow_scores_names_that_look_like_numbers(tmp_path, repository, monkeypatch):
+    """Classes 01, 02, 03 read as numbers would be taken for positions, each clip for its neighbour."""
+    job = ModuleType("_job")
+    job.job = lambda snakemake: nullcontext()
+    monkeypatch.setitem(sys.modules, "_job", job)
+    names = ["01", "02", "03"]
+    table(["01", "02", "01"], ["01", "02", "02"]).to_csv(tmp_path / "in.csv", index=False)
+    given = SimpleNamespace(classes=names, evaluation={"resamples": 100})
+    files = {"input": [tmp_path / "in.csv"], "output": [tmp_path / "out.json"]}
+    script = repository / "workflow/scripts/metrics.py"
+    runpy.run_path(str(script), {"snakemake": SimpleNamespace(params=given, **files)})
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["classes"] == names and found["confusion"] == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_labelled_clips_that_training_lost_are_told():
+    clips = pd.DataFrame({"clip": list("abcde"), "label": ["x", "x", "x", "", "x"]})
+    lost = pd.DataFrame([problems.Problem("no face", "-", "a", severity="skipped").row()])
+    tested = {("loso", "one"): pd.DataFrame({"clip": list("bbc")}), ("loso", "two"): pd.DataFrame({"clip": ["b"]})}
+    found = unscored(clips, lost, tested)
+    assert found[["clip", "what"]].to_dict("split")["data"] == [
+        ["c", "not in the predictions of two (loso)"],
+        ["e", "not in the predictions of one (loso), two (loso)"],
+    ]
+    assert tuple(found) == problems.COLUMNS and set(found["severity"]) == {"skipped"}
+    assert unscored(clips, lost, {}).empty

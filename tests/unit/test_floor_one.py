@@ -91,6 +91,20 @@ def test_problems_are_one_line_and_collected():
     assert "d/s1/a: twice; rename it" in text
 
 
+def test_a_row_lost_at_indexing_may_share_its_id_with_a_clip_that_is_lost_later():
+    """Three rows of a sheet: two of one id, of which one is refused and the other finds no face, and a good one."""
+    lost = {"clip": "d/s1/a", "file": "", "severity": "skipped", "remedy": "-"}
+    found = [{"stage": "index", "what": "the id stands twice"}, {"stage": "faces", "what": "no face found"}]
+    text = summarise(pd.DataFrame([lost | told for told in found]), clips=2, page="r")
+    assert text.splitlines()[0] == "3 clips: 1 went through, 2 lost, 0 notes; report: r"
+
+
+def test_a_clip_lost_twice_is_lost_once():
+    lost = {"clip": "d/s1/a", "file": "", "severity": "skipped", "remedy": "-", "stage": "features"}
+    text = summarise(pd.DataFrame([lost | {"what": "one"}, lost | {"what": "other"}]), clips=2, page="r")
+    assert text.splitlines()[0] == "2 clips: 1 went through, 1 lost, 0 notes; report: r"
+
+
 def test_files_appear_whole_or_not_at_all(tmp_path):
     target = tmp_path / "a.csv"
     write_csv(pd.DataFrame({"x": [1]}), target)

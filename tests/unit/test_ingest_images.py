@@ -59,6 +59,21 @@ def test_every_second_frame_kept_is_no_gap(tmp_path):
         list(source.frames())
 
 
+@pytest.mark.parametrize(
+    ("numbers", "says"),
+    [
+        ([1, 2, 5], "2 numbered frames are missing inside the clip: 3, 4;"),
+        ([1, 2, 3, 5, 7, 9], "3 numbered frames are missing inside the clip: 4, 6, 8;"),
+        ([2, 4, 7, 9], "1 numbered frame is missing inside the clip: 6;"),  # 7 is no multiple, and still one is gone
+        ([1, 2, 10**12], "999999999997 numbered frames are missing inside the clip: 3, 4, 5, 6, 7 …;"),
+    ],
+)
+def test_the_smallest_step_tells_what_is_missing(tmp_path, numbers, says):
+    source = open_source(folder_of(tmp_path / "clip", numbers, value=lambda n: 0), "frames")
+    with pytest.raises(BadInput, match=says):
+        list(source.frames())
+
+
 def test_frames_of_two_sizes_name_the_odd_one(tmp_path):
     folder = folder_of(tmp_path / "clip", range(4))
     save(folder / "img4.png", np.zeros((7, 8, 3), np.uint8))
@@ -104,6 +119,48 @@ def test_deep_frames_share_one_factor(tmp_path, bits, ending):
     np.testing.assert_allclose(first[..., 1], ramp * (255 / top), atol=0.51)
     np.testing.assert_allclose(second[..., 1], (ramp // 2) * (255 / top), atol=0.51)
     assert f"values 0 to {top} became 0 to 255" in problems[0].what
+
+
+def deep_folder(folder, brightest, dtype=np.uint16):
+    for number, value in enumerate(brightest):
+        save(folder / f"{number}.png", np.full((4, 4), value, dtype))
+    return folder
+
+
+def test_deep_frames_that_begin_dark_are_not_clipped(tmp_path):
+    with collect() as problems:
+        assert values(open_source(deep_folder(tmp_path / "clip", [200, 3000, 4000]), "frames")) == [12, 187, 249]
+    assert ["values 0 to 4095 became 0 to 255" in p.what for p in problems] == [True]
+
+
+def test_deep_frames_of_few_bits_are_told_as_well(tmp_path):
+    with collect() as problems:
+        assert values(open_source(deep_folder(tmp_path / "clip", [200, 255]), "frames")) == [200, 255]
+    assert "frames of 16 bits were brought to 8: values 0 to 255 became 0 to 255" in problems[0].what
+
+
+def test_a_deep_frame_brighter_than_all_that_were_sampled_is_named(tmp_path):
+    brightest = [200] * 40
+    brightest[1] = 3000
+    source = open_source(deep_folder(tmp_path / "clip", brightest), "frames")
+    assert values(source, 2) == [200] * 38
+    with pytest.raises(BadInput, match=r"1\.png: its brightest value is 3000, where other .* stay below 256; restore"):
+        list(source.frames())
+
+
+def test_a_damaged_deep_frame_outside_the_range_does_no_harm(tmp_path):
+    folder = deep_folder(tmp_path / "clip", [1000, 1000, 1000])
+    (folder / "2.png").write_bytes(b"")
+    assert values(open_source(folder, "frames"), 0, 2) == [249, 249]
+
+
+@pytest.mark.parametrize(("first", "rest"), [(np.uint8, np.uint16), (np.uint16, np.uint8)])
+def test_frames_of_two_depths_name_the_odd_one(tmp_path, first, rest):
+    deep_folder(tmp_path / "clip", [200, 200, 200], rest)
+    deep_folder(tmp_path / "clip", [200], first)
+    odd, usual = 8 * np.dtype(rest).itemsize, 8 * np.dtype(first).itemsize
+    with pytest.raises(BadInput, match=rf"1\.png: this frame has {odd} bits a channel, the first one {usual}; store"):
+        list(open_source(tmp_path / "clip", "frames").frames())
 
 
 def test_deep_colour_keeps_its_channels(tmp_path):

@@ -34,9 +34,9 @@ def test_frames_and_rate_come_from_the_medium_unless_the_sheet_knows_better(root
     assert result["frames"].tolist() == [20, 20] and result["fps"].tolist() == [200, 100] and not problems
 
 
-@pytest.mark.parametrize("column", ["onset", "apex", "offset"])
-def test_an_interval_past_the_end_loses_its_clip_only(root, column):
-    result, problems = measured(root, table(**{column: [20, 19]}))
+@pytest.mark.parametrize(("column", "last"), [("onset", 18), ("apex", 19), ("offset", 19)])
+def test_an_interval_past_the_end_loses_its_clip_only(root, column, last):
+    result, problems = measured(root, table(**{column: [20, last]}))
     assert result["clip"].tolist() == ["own/s/a@1"]
     assert [p.severity for p in problems] == ["skipped"]
     expected = rf"clip own/s/a@0: .*a.mkv: {column} 20 is past the end: its frames are 0 to 19; correct the sheet"
@@ -49,10 +49,23 @@ def test_an_unreadable_medium_loses_its_clips_only(root):
     assert [p.clip for p in problems] == ["own/s/a@0", "own/s/a@2"] and "empty" in problems[0].what
 
 
-def test_a_long_source_must_name_its_interval(root):
-    result, problems = measured(root, table(onset=[None, 3, 3], offset=[None, None, 9]), max_frames=10)
-    assert result["clip"].tolist() == ["own/s/a@2"]
-    assert "20 frames and no onset and offset" in problems[0].what and "max_frames (10)" in problems[0].remedy
+def test_no_interval_is_longer_than_allowed(root):
+    """Whatever names it, the sheet or the ends of the source; how long the source is does not matter."""
+    given = table(onset=[None, 3, 3, 10, None, 5], offset=[None, None, 12, None, 9, 15])
+    result, problems = measured(root, given, max_frames=10)
+    assert result["clip"].tolist() == ["own/s/a@2", "own/s/a@3", "own/s/a@4"]
+    assert [p.clip for p in problems] == ["own/s/a@0", "own/s/a@1", "own/s/a@5"]
+    for problem, length in zip(problems, (20, 17, 11), strict=True):
+        assert problem.what == f"its interval of {length} frames is longer than ingest.max_frames (10)"
+        assert "raise ingest.max_frames" in problem.remedy
+
+
+def test_an_interval_of_one_frame_is_refused(root):
+    result, problems = measured(root, table(onset=[7, 19, None, 18], offset=[7, None, 0, None]))
+    assert result["clip"].tolist() == ["own/s/a@3"]
+    assert [p.clip for p in problems] == ["own/s/a@0", "own/s/a@1", "own/s/a@2"]
+    assert "its interval is frame 7 alone: a micro-expression needs at least two" in problems[0].what
+    assert "correct onset and offset" in problems[0].remedy
 
 
 def test_an_empty_table_and_features_pass(root):

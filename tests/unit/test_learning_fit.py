@@ -1,12 +1,18 @@
 """Folds and seeds of an experiment: the same in any job, blind to the test side, at chance with shuffled labels."""
 
+import runpy
+import sys
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from learning_toys import CLASSES, samples
 from safetensors.numpy import load, save
 
-from mer_lib.learning.fit import fit_all, join, load_models, run_folds
+from mer_lib import weights
+from mer_lib.learning.fit import fit_all, join, run_folds
 from mer_lib.learning.folds import TEST
 from mer_lib.learning.learner import Fitted
 from mer_lib.learning.protocols import everything, make_folds
@@ -111,6 +117,7 @@ def test_a_fold_without_test_samples_is_noted_and_the_others_go_on(data, folds):
         given = run_folds(Samples(data.x[keep], data.table[keep]), folds, **SVM).predictions
     assert set(given["fold"]) == {"toy/s00", "toy/s02", "toy/s03"}
     assert [p.what for p in found] == ["fold toy/s01 has lost all its 3 test clips and is left out"]
+    assert [p.remedy for p in found] == ["the report names its clips under 'What went wrong'"]
 
 
 def test_nothing_left_to_test_gives_empty_tables_of_the_same_columns(data, folds):
@@ -162,9 +169,11 @@ def test_unknown_methods_and_options_are_refused(data, folds, key, wrong):
 @pytest.mark.parametrize("method", [NET, SVM], ids=["network", "svm"])
 def test_models_come_back_from_their_file(data, folds, method):
     run = run_folds(data, folds, seeds=(0, 2), **method)
-    models = load_models(load(save(run.tensors, run.meta)), run.meta)
-    assert set(models) == {(fold.name, seed) for fold in folds for seed in (0, 2)}
-    for (fold, seed), model in models.items():
+    tensors = load(save(run.tensors, run.meta))
+    assert set(run.models) == {(fold.name, seed) for fold in folds for seed in (0, 2)}
+    for (fold, seed), fitted in run.models.items():
+        state = {name: tensors[f"{fold}@{seed}|{name}"] for name in fitted.state}
+        model = Fitted.from_state(state, run.meta)
         given = run.predictions[(run.predictions["fold"] == fold) & (run.predictions["seed"] == seed)]
         x = data.x[data.table["clip"].isin(given["clip"]).to_numpy()]
         columns = given[[f"p_{c}" for c in model.classes]].to_numpy()
@@ -181,6 +190,25 @@ def test_a_model_of_all_clips_is_a_fold_without_a_test_side(data, method):
     without = fit_all(Samples(data.x[1:], table[1:]), seed=3, **method)
     assert save(model.state) == save(without.state)
     assert TEST not in everything(table).side
+
+
+@pytest.mark.parametrize("method", [NET, SVM], ids=["network", "svm"])
+def test_a_card_counts_the_clips_that_were_learnt_from(data, method, tmp_path, repository, monkeypatch):
+    """Unlabelled clips are in the features and teach nothing."""
+    keep = data.table["subject"] != "toy/s01"
+    given = Samples(data.x, data.table.assign(label=data.table["label"].where(keep, "")))
+    job = ModuleType("_job")
+    job.job, job.device, job.samples = (lambda _: nullcontext()), (lambda _: "cpu"), (lambda _: given)
+    monkeypatch.setitem(sys.modules, "_job", job)
+    named = {"learner": method["kind"], "learner_name": method["name"], "classes": CLASSES, "seeds": [0]}
+    options = {**named, "options": {}, "train": {"epochs": 1, "control": "permuted"}}
+    params = SimpleNamespace(made={"options": options, "corpus": "toy"}, pipeline={}, synthetic=False)
+    wildcards, output = SimpleNamespace(experiment="one"), [tmp_path / "model.safetensors"]
+    script = repository / "workflow/scripts/final_model.py"
+    runpy.run_path(str(script), {"snakemake": SimpleNamespace(params=params, wildcards=wildcards, output=output)})
+    card = weights.load(output[0])[1]
+    assert (card["clips"], card["subjects"]) == (9, 3)
+    assert card["made"]["options"]["train"]["control"] == "permuted"
 
 
 def test_a_model_of_no_clips_is_refused(data):

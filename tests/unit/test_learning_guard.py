@@ -66,6 +66,27 @@ def test_leak_subject_spelt_two_ways():
         make_folds("loso", clips)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Zo\u00eb", "Zoe\u0308"), ("ANNA", "anna"), ("Stra\u00dfe", "STRASSE"), ("anna b", "anna\u00a0b"), ("006", "6"),
+     ("s1", "s01"), ("s1", "\uff53\uff11")],
+)  # fmt: skip
+def test_leak_subject_spelt_two_ways_by_system_or_spreadsheet(one, other):
+    clips = table(subjects=2, clips=1)
+    clips["subject"] = [f"toy/{one}", f"toy/{other}"]
+    clips["clip"] = clips["subject"] + "/c0"
+    with refuses("subject_spelt_two_ways"):
+        make_folds("loso", clips)
+
+
+@pytest.mark.parametrize(("one", "other"), [("s1", "s10"), ("s1", "s2"), ("100", "10"), ("0", "00a"), ("1_1", "11")])
+def test_subjects_who_are_two_people_are_let_pass(one, other):
+    clips = table(subjects=2, clips=1)
+    clips["subject"] = [f"toy/{one}", f"toy/{other}"]
+    clips["clip"] = clips["subject"] + "/c0"
+    assert len(make_folds("loso", clips)) == 2
+
+
 def test_leak_clip_of_another_subject():
     clips = table()
     clips.loc[0, "subject"] = "toy/s01"
@@ -86,6 +107,17 @@ def test_leak_clip_on_two_sides():
     twice = Fold(fold.name, np.append(fold.clips, fold.test[:1]), np.append(fold.side, TRAIN).astype(np.uint8))
     with refuses("clip_on_two_sides"):
         run_folds(data, [twice], **SVM)
+
+
+@pytest.mark.parametrize("side", [TRAIN, TEST])
+def test_leak_clip_listed_twice(side):
+    data = vectors()
+    fold = first_fold(data)
+    again = fold.clips[fold.side == side][:1]
+    twice = replace(fold, clips=np.append(fold.clips, again), side=np.append(fold.side, side).astype(np.uint8))
+    with refuses("clip_listed_twice") as caught:
+        Guarded(data, twice)
+    assert again[0] in str(caught.value)
 
 
 def test_leak_clip_tested_twice():

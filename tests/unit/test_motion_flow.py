@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mer_lib import registry
 from mer_lib.motion.flow import MIN_SIDE, compute
 from mer_lib.motion.gray import to_gray
+from mer_lib.motion.pairs import motion_of
 from mer_lib.problems import BadInput
 
 FLOWS = list(registry.entries("flow"))
@@ -200,3 +201,23 @@ def test_grey_is_luma_and_frames_do_not_mix():
 def test_grey_of_other_things_is_refused(frames):
     with pytest.raises(BadInput, match="8-bit RGB"):
         to_gray(frames)
+
+
+def test_pairs_are_of_neighbours_or_of_onset_and_apex():
+    frames = np.stack([np.repeat(texture(Y, X - shift)[..., None], 3, axis=-1) for shift in (0, 0.5, 1.5)])
+    neighbours, apex = motion_of(frames, None, flow="dis"), motion_of(frames, 2, flow="dis")
+    assert neighbours["pair"].tolist() == [[0, 1], [1, 2]] and apex["pair"].tolist() == [[0, 2]]
+    np.testing.assert_allclose(neighbours["flow"][..., 8:-8, 8:-8, 0].mean(axis=(1, 2)), [0.5, 1.0], atol=0.05)
+    np.testing.assert_allclose(apex["flow"][0, 8:-8, 8:-8, 0].mean(), 1.5, atol=0.05)
+
+
+@pytest.mark.parametrize("apex", [None, 0, 3])
+def test_motion_of_one_frame_is_refused(apex):
+    with pytest.raises(BadInput, match="one frame, and motion is between two; check onset and offset"):
+        motion_of(np.zeros((1, SIZE, SIZE, 3), np.uint8), apex, flow="dis")
+
+
+@pytest.mark.parametrize("apex", [0, 3, -1])
+def test_an_apex_that_is_the_onset_or_outside_is_refused(apex):
+    with pytest.raises(BadInput, match=f"the apex is frame {apex} of 3 from the onset"):
+        motion_of(np.zeros((3, SIZE, SIZE, 3), np.uint8), apex, flow="dis")

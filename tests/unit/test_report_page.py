@@ -1,5 +1,6 @@
 """The report page: what it must hold, what it must leave out, and that it stays by itself."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,6 +12,8 @@ import pytest
 from mer_lib import clips, registry
 from mer_lib.evaluation.leaderboard import leaderboard, rows
 from mer_lib.evaluation.metrics import summary
+from mer_lib.report import figures
+from mer_lib.report.collect import collect
 from mer_lib.report.data import Example, ReportData
 from mer_lib.report.page import build, write_page
 
@@ -204,6 +207,80 @@ def test_an_experiments_own_recipe_is_what_the_paper_says():
     own = "experiments: {ststnet: {method: ststnet, train: {epochs: 30, selection: inner}}}\n"
     text = build(replace(made_up(), settings=recipe + own))
     assert "learning rate of 5e-05, in batches of 256, for at most 30 epochs, the best" in text
+
+
+def test_optimizers_are_spelt_as_they_are():
+    recipe = "train: {optimizer: %s, lr: 5.0e-5, batch: 256, epochs: 800, selection: fixed}\n"
+    for name, spelt in (("adam", "Adam"), ("sgd", "SGD")):
+        assert f"was trained with {spelt} at a learning rate" in build(replace(made_up(), settings=recipe % name))
+
+
+def test_chance_is_one_over_the_classes_that_occur(monkeypatch):
+    """Three classes declared, two in the truth: the dashed line stands where the text says."""
+    data, drawn = made_up(), []
+    told = pd.DataFrame({"truth": ["negative", "positive"] * 9, "predicted": "negative"})
+    monkeypatch.setattr(figures, "dots", lambda *given: drawn.append(given[3]) or "")
+    page = build(replace(data, metrics={key: summary(told, CLASSES) for key in data.metrics}))
+    assert drawn == [0.5, 0.5]
+    assert "about 0.50 in both, which the figures call chance" in page
+
+
+def gathered(folder, experiments, lost=()) -> ReportData:
+    """``made_up`` written to files and collected again, its experiments under other names."""
+    data = made_up()
+    names = dict(zip([key[1] for key in data.metrics], experiments, strict=True))
+    clips.save(data.clips, folder / "clips.csv")
+    data.leaderboard.assign(experiment=data.leaderboard["experiment"].map(names)).to_csv(folder / "b.csv", index=False)
+    data.problems.to_csv(folder / "p.csv", index=False)
+    data.costs.to_csv(folder / "c.csv", index=False)
+    files = {"metrics": [], "predictions": [], "curves": []}
+    for key, name in names.items():
+        for kind in files:
+            files[kind].append(folder / f"{name}.{kind}")
+        told = data.predictions["loso", key]
+        files["metrics"][-1].write_text(json.dumps(data.metrics["loso", key]))
+        told[~told["clip"].isin(lost)].to_csv(files["predictions"][-1], index=False)
+        data.curves["loso", "ststnet"].to_csv(files["curves"][-1], index=False)
+    tables = {name: folder / f"{name[0]}.csv" for name in ("problems", "costs")}
+    tables |= {"leaderboard": folder / "b.csv", "clips": folder / "clips.csv"}
+    keys = [("loso", name) for name in experiments]
+    pictures = {"registered": [], "motion": [], "examples": 0}
+    return collect("toy", keys, synthetic=True, settings="", tables=tables, **files, **pictures)
+
+
+def test_names_of_experiments_are_names(tmp_path):
+    data = gathered(tmp_path, ["NA", "006"])
+    assert set(data.leaderboard["experiment"]) == {"NA", "006"}
+    assert data.leaderboard["ranked"].dtype == bool and data.leaderboard["uf1"].dtype == float
+    board = re.search(r'<section id="leaderboard".*?</section>', build(data), re.DOTALL).group()
+    assert ">NA<" in board and ">006<" in board
+    alone = gathered(tmp_path, ["006", "007"])
+    assert set(alone.leaderboard["experiment"]) == {"006", "007"}
+
+
+def test_ids_and_classes_on_the_page_are_not_guessed(tmp_path):
+    data = gathered(tmp_path, ["one", "two"])
+    path = tmp_path / "one.predictions"
+    pd.read_csv(path).assign(subject="006", truth="01", predicted="01").to_csv(path, index=False)
+    again = collect(
+        "toy", [("loso", "one")], synthetic=True, settings="", metrics=[tmp_path / "one.metrics"], predictions=[path],
+        curves=[tmp_path / "one.curves"], registered=[], motion=[], examples=0,
+        tables={"clips": tmp_path / "clips.csv", "leaderboard": tmp_path / "b.csv", "problems": tmp_path / "p.csv",
+                "costs": tmp_path / "c.csv"},
+    )  # fmt: skip
+    assert set(again.predictions["loso", "one"][["subject", "truth"]].itertuples(index=False, name=None)) == {
+        ("006", "01")
+    }
+    assert len(data.problems) == 1
+
+
+def test_clips_that_training_lost_are_among_what_went_wrong(tmp_path):
+    """A fold that was left out leaves no problem in any store."""
+    data = gathered(tmp_path, ["one", "two"], lost=["toy/s0/c0", "toy/s0/c4"])
+    told = data.problems[data.problems["stage"] == "train"]
+    assert list(told["clip"]) == ["toy/s0/c0", "toy/s0/c4"]
+    wrong = re.search(r'<section id="problems".*?</section>', build(data), re.DOTALL).group()
+    assert "toy/s0/c4" in wrong and "not in the predictions of one (loso), two (loso)" in wrong
 
 
 def test_same_data_same_page_and_it_is_written_whole(page, tmp_path):

@@ -1,11 +1,19 @@
 """Apex spotting on a texture that swells and falls back along a known curve."""
 
+import runpy
+import sys
+from collections import namedtuple
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from mer_lib.problems import BadInput
 from mer_lib.spotting import apex as apex_module
 from mer_lib.spotting.apex import motion_from, spot_apex
+from mer_lib.store import Header, Store
 
 Y, X = np.mgrid[:48, :48].astype(float)
 
@@ -91,3 +99,34 @@ def test_the_earliest_of_equal_frames_wins():
 def test_clips_without_an_apex_are_refused(strengths, onset, says):
     with pytest.raises(BadInput, match=says):
         spot_apex(sequence(strengths), onset)
+
+
+def test_the_workflow_loses_a_clip_without_an_apex_and_no_other(tmp_path, repository, monkeypatch):
+    """A clip in which nothing moves gets no row where apexes are spotted, and is refused by name where one is read."""
+    row = namedtuple("row", ("clip", "apex"))
+    rows = [row("toy/a/still", None), row("toy/a/single", None), row("toy/a/moving", None), row("toy/a/named", 12)]
+    clips = {"still": [1, 1, 1], "single": [1], "moving": bump_curve(6, 3, 2), "named": [0, 1, 2]}
+    held = {f"toy/a/{name}": {"frames": sequence(strengths), "first": [10]} for name, strengths in clips.items()}
+    registered = SimpleNamespace(digest="d", read=lambda clip, name: held[clip][name])
+    job = ModuleType("_job")
+    job.job, job.opened = (lambda _: nullcontext()), (lambda *_: nullcontext(registered))
+    job.shard_rows = lambda *_: rows
+    job.header = lambda _, **inputs: Header("motion", "toy", "0000", "recipe", inputs=inputs)
+    monkeypatch.setitem(sys.modules, "_job", job)
+
+    def run(script, output, apex):
+        made = {"options": {"flow": "dis", "options": {}}}
+        given = SimpleNamespace(
+            params=SimpleNamespace(made=made), input=SimpleNamespace(registered="", apex=apex), output=[output],
+            wildcards=SimpleNamespace(pairs="onset_apex"),
+        )  # fmt: skip
+        runpy.run_path(str(repository / "workflow/scripts" / script), {"snakemake": given})
+
+    run("spot.py", tmp_path / "apex.csv", None)
+    found = pd.read_csv(tmp_path / "apex.csv")
+    assert found[["clip", "apex"]].to_numpy().tolist() == [["toy/a/moving", 13]]
+    run("motion.py", tmp_path / "motion.h5", tmp_path / "apex.csv")
+    with Store(tmp_path / "motion.h5") as motion:
+        assert motion.clips == ["toy/a/moving", "toy/a/named"]
+        assert [p.clip for p in motion.problems] == ["toy/a/still", "toy/a/single"]
+        assert all("no apex in the sheet and none to be spotted" in p.what for p in motion.problems)

@@ -30,7 +30,7 @@ def take(subject: int = 0, frames: int = FRAMES, size: int = 176) -> list[np.nda
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
     at = size * np.array([0.72, 0.45 + 0.03 * subject])
     near = np.exp(-((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / (2 * (size / 12) ** 2)).astype(np.float32)
-    strength = 2.0 * np.sin(np.linspace(0, np.pi, frames))
+    strength = 2.0 * np.sin(np.linspace(0, np.pi, frames)).astype(np.float32)
     moved = [cv2.remap(still, columns, rows + s * near, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for s in strength]
     return [np.clip(m.astype(int) + i + 3 * subject, 0, 255).astype(np.uint8) for i, m in enumerate(moved)]
 
@@ -102,14 +102,14 @@ BAD = (
     Bad("cut,anna,0,5,9,positive", "index", "anna/cut.mp4", "cannot be opened as a video: cut short"),
     Bad("zero,ben,0,5,9,positive", "faces", "ben/zero/img4.png", r"empty \(0 bytes\)"),
     Bad("gap,ben,0,5,8,positive", "faces", "ben/gap", "1 numbered frame is missing inside the clip: 5"),
-    Bad("sizes,ben,0,5,9,positive", "faces", "ben/sizes/img6.png", "this frame is 160×160 pixels, the first one 176×176"),
+    Bad("sizes,ben,0,5,9,positive", "faces", "ben/sizes/img5.png", "this frame is 160×160 pixels, the first one 176×176"),
     Bad("reversed,ben,8,,2,positive", "index", "clips.csv line 18", "onset 8 comes after offset 2"),
     Bad("outside,ben,2,9,7,positive", "index", "clips.csv line 19", "apex 9 comes after offset 7"),
     Bad("late,ben,0,5,10,positive", "index", "ben/late.avi", "offset 10 is past the end: its frames are 0 to 9"),
     Bad("smile,anna,1,6,8,positive", "index", "clips.csv line 21", "the clip id stands twice"),
     Bad("strange,anna,0,5,9,suprise", "index", "clips.csv line 22", "unknown label 'suprise'"),
-    Bad("faceless,anna,0,5,9,positive", "faces", "", "no face found in 3 frames looked at"),
-    Bad("leaves,dan,0,5,9,negative", "faces", "", "the face is gone for more than half of the clip"),
+    Bad("faceless,anna,0,5,9,positive", "faces", "anna/faceless.avi", "no face found in 3 frames looked at"),
+    Bad("leaves,dan,0,5,9,negative", "faces", "dan/leaves.avi", "the face is gone for more than half of the clip"),
 )
 
 
@@ -136,7 +136,7 @@ def write_corpus(root: Path) -> None:
     (ben / "zero/img4.png").write_bytes(b"")
     write_frames(ben / "gap", take(11))
     (ben / "gap/img5.png").unlink()
-    write_frames(ben / "sizes", [*take(11)[:5], *take(11, size=160)[5:]])
+    write_frames(ben / "sizes", [*take(11)[:4], *take(11, size=160)[4:]])
     write_frames(cleo / "grey", [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in take(12)])
     write_frames(cleo / "deep", [p.astype(np.uint16) * 257 for p in take(13)])
     write_frames(dan / "alpha", [np.dstack([p, np.full(p.shape[:2], 40, np.uint8)]) for p in take(14)])

@@ -66,7 +66,9 @@ def test_only_the_bad_clips_are_lost(lab, problems):
 
 
 def test_what_is_told_of_clips_that_go_on(problems):
-    told = {row.clip: row.what for row in problems.itertuples() if row.severity == "warning"}
+    warnings = problems[problems["severity"] == "warning"]
+    assert (warnings["file"] != "").all() and (warnings["remedy"] != "").all()
+    told = dict(zip(warnings["clip"], warnings["what"], strict=True))
     assert "2 faces; the largest stable one was taken" in told["lab/dan/pair"]
     assert "the face leaves: not seen in" in told["lab/dan/leaves a bit"]
     assert "frames of 16 bits were brought to 8" in told["lab/cleo/deep"]
@@ -221,7 +223,7 @@ def test_no_space_left(small, room):
 def test_no_space_left_for_the_embedded_corpus(fresh):
     """A video cut short by a full disk must not pass for a whole one."""
     project = fresh(synthetic={"subjects": 2, "clips": 1, "size": 160, "fps": 60})
-    with mounted(project.root / "data/synthetic", "size=200k"):
+    with mounted(project.root / "data", "size=200k"):
         done = project.snakemake("corpus")
         assert done.rc != 0 and TRACEBACK not in done.output
         assert any("space" in line for line in complaints(done)), done.output

@@ -5,7 +5,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from running import TRACEBACK, count
+from running import TRACEBACK, count, jobs
 
 OWN = [{"name": "mine", "adapter": "folder"}]
 
@@ -37,7 +37,7 @@ def lab(fresh):
 def test_the_default(planner):
     found = count(planner.planned())
     assert found == {
-        "index": 1, "render_subject": 3, "faces_shard": 2, "register_shard": 2, "motion_shard": 2, "features_shard": 4,
+        "index": 1, "apex": 1, "render_subject": 3, "faces_shard": 2, "register_shard": 2, "motion_shard": 2, "features_shard": 4,
         "problems": 1, "train_folds": 4, "join_predictions": 2, "join_curves": 2, "final_model": 2, "metrics": 2,
         "leaderboard": 1, "costs": 1, "report_page": 1, "summary": 1,
     }  # fmt: skip
@@ -113,3 +113,11 @@ def test_a_mistake_is_one_line(planner, config, told):
     assert done.rc != 0
     assert TRACEBACK not in done.output
     assert sum(told in line for line in done.lines) == 1, done.output
+
+
+def test_values_on_the_command_line_have_their_types(planner):
+    """As docs/contract.md writes them: YAML inside quotes, which Snakemake itself would leave text."""
+    written = ["train={lr: 5e-5, epochs: 100, class_weights: balanced}", "seeds=[3]", "problems={strict: true}"]
+    done = planner.run("snakemake", "all", "-n", "--cores", "1", "--config", *written)
+    assert done.rc == 0, done.output
+    assert count(jobs(done.output))["train_folds"] == 4

@@ -14,13 +14,14 @@ from mer_lib import params, provenance, registry
 
 ROOT = Path(__file__).parent.parent.parent
 RULES = ROOT / "workflow/rules"
+SHARED = ROOT / "workflow/scripts/_job.py"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 BLOCKS = set(params.Settings.model_fields)
 # What an attribute of a resolved experiment, corpus or of the settings is made of, in blocks of params.yaml.
 MADE_OF = {
     "descriptor": {"experiments"},
     "method": {"experiments"},
-    "protocol": {"experiments", "protocols"},
+    "protocols": {"experiments", "protocols"},
     "train": {"experiments", "train"},
     "learner": {"experiments"},
     "learner_name": {"experiments", "classifier"},
@@ -29,8 +30,8 @@ MADE_OF = {
     "adapter": {"corpora"},
 }
 WHOLE_EXPERIMENT = {"experiments", "protocols", "train", "seeds", "models", "classifier"}
-# The clip table is a dependency of its own (clips.csv), so what it is made of concerns the stage that makes it alone.
-TABLE = {"plan", "ROOTS", "root"}
+# The clip table is a dependency of its own (clips.csv): what it is made of concerns the stage that makes it alone.
+TABLE = {"plan", "is_synthetic"}
 
 
 def as_python(path: Path) -> str:
@@ -40,16 +41,20 @@ def as_python(path: Path) -> str:
 
 @cache
 def helpers() -> dict[str, list[ast.AST]]:
-    """The functions and values that rules name, as syntax; of a Stage its modules and options, not the stages above."""
+    """The functions and values that rules name, as syntax. A Stage stands for its options, and under NAME.made for its
+    code as well; the stages above it are dependencies of their own.
+    """
     found = {}
     for file in ("common.smk", "stages.smk"):
         for node in ast.parse(as_python(RULES / file)).body:
             if isinstance(node, ast.FunctionDef):
                 found[node.name] = [node]
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                value, name = node.value, node.targets[0].id
-                staged = isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Stage"
-                found[name] = value.args[1:3] if staged else [value]
+                name, value = node.targets[0].id, node.value
+                found[name] = [value]
+                if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Stage":
+                    found[name] = [value.args[2]]
+                    found[f"{name}.made"] = value.args[1:3]
     for name in ("SETTINGS", "CORPORA", "EXPERIMENTS", *TABLE):
         found[name] = []
     return found
@@ -84,21 +89,22 @@ def reached(nodes: list[ast.AST]) -> list[ast.AST]:
         node = todo.pop()
         for part in ast.walk(node):
             found.append(part)
-            if isinstance(part, ast.Name) and part.id in helpers() and part.id not in seen:
-                seen.add(part.id)
-                todo += helpers()[part.id]
+            name = ast.unparse(part) if isinstance(part, ast.Name | ast.Attribute) else ""
+            if name in helpers() and name not in seen:
+                seen.add(name)
+                todo += helpers()[name]
     return found
 
 
 def blocks_read(rule: str) -> set[str]:
     """The blocks of params.yaml that shape what a rule makes."""
-    found = set()
+    found = {"shards"} if "{shard}" in rule_texts()[rule] else set()
     for node in reached(expressions(rule)):
         if isinstance(node, ast.Attribute):
             owner = getattr(node.value, "id", "")
             if owner == "SETTINGS":
                 found |= BLOCKS if node.attr == "model_dump" else {node.attr} & BLOCKS
-            elif owner in ("experiment", "e"):
+            elif owner == "experiment" or "EXPERIMENTS" in ast.dump(node.value):
                 found |= WHOLE_EXPERIMENT if node.attr == "model_dump" else MADE_OF.get(node.attr, set())
             elif node.attr in ("classes", "adapter", "descriptor", "learner"):
                 found |= MADE_OF[node.attr]
@@ -111,23 +117,40 @@ def blocks_read(rule: str) -> set[str]:
 
 def modules_read(rule: str) -> set[Path]:
     """The library files behind a rule: its script's imports, the modules it names and the rooms it finds things in."""
-    script = re.search(r'script:\n\s+"\.\./scripts/(\w+)\.py"', rule_texts()[rule])[1]
-    files = {ROOT / f"workflow/scripts/{script}.py", ROOT / "workflow/scripts/_job.py"}
-    nodes = reached(expressions(rule)) + list(ast.walk(ast.parse((ROOT / f"workflow/scripts/{script}.py").read_text())))
-    for node in nodes:
+    script = ROOT / "workflow/scripts" / re.search(r'"\.\./scripts/(\w+\.py)"', rule_texts()[rule])[1]
+    files = {script, *imported(script), *shared_imports(script)}
+    for node in reached(expressions(rule)) + list(ast.walk(ast.parse(script.read_text()))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"mer_lib(\.\w+)+", node.value):
             files.add(provenance._file(node.value))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("registry.get", "registry.entries"):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("registry.get", "registry.entries", "SETTINGS.options"):
             kind = node.args[0]
             rooms = [registry.ROOMS[kind.value]] if isinstance(kind, ast.Constant) else ["models", "learning"]
             files |= {file for room in rooms for file in (ROOT / "mer_lib" / room).rglob("*.py")}
-    todo, seen = list(files), set()
+    todo, seen = list(files - {script}), {script, SHARED}
     while todo:
         path = todo.pop()
         if path not in seen:
             seen.add(path)
-            todo += provenance._imports(path)
+            todo += imported(path)
     return {path for path in seen if path.name != "__init__.py"}
+
+
+def imported(path: Path) -> set[Path]:
+    return set(provenance._imports(path))
+
+
+def shared_imports(script: Path) -> set[Path]:
+    """What a script reaches through `_job`: the imports at its head that are on the ground floor, and those inside the
+    functions that the script takes from it. (An error class that `_job` catches makes no result.)
+    """
+    taken = {alias.name for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)
+             and node.module == "_job" for alias in node.names}  # fmt: skip
+    found = {path for path in imported(SHARED) if path.parent == ROOT / "mer_lib"}
+    for function in ast.parse(SHARED.read_text(encoding="utf-8")).body:
+        if isinstance(function, ast.FunctionDef) and function.name in taken:
+            inside = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom)]
+            found |= {provenance._file(node.module) for node in inside}
+    return found
 
 
 def command(stage: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 # This checkout's library, here and in the jobs, whatever the environment has installed (a second clone, dvc exp).
 # Jobs are the parallelism: threads of BLAS would only fight over the cores and change the last bits.
@@ -40,6 +41,21 @@ def local_roots():
     return ((yaml.safe_load(file.read_text()) or {}).get("roots") or {}) if file.exists() else {}
 
 
+def with_types(value):
+    """A value of --config with the types of YAML: Snakemake leaves everything inside its lists and mappings text."""
+    if isinstance(value, dict):
+        return {name: with_types(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [with_types(inner) for inner in value]
+    for read in (int, float, yaml.safe_load):
+        try:
+            return read(value) if isinstance(value, str) else value
+        except (ValueError, yaml.YAMLError):
+            continue
+    return value
+
+
+update_config(config, with_types(workflow.config_settings.config or {}))
 SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 EXPERIMENTS = SETTINGS.all_experiments()

@@ -36,6 +36,8 @@ rule problems:
         "../../environment.yml"
     resources:
         mem_mb=500,
+    params:
+        media=media_of,
     script:
         "../scripts/problems.py"
 

@@ -66,6 +66,7 @@ rule summary:
     input:
         clips="results/{corpus}/clips.csv",
         problems="results/{corpus}/problems.csv",
+        predictions=of_corpus("results/{corpus}/predictions/{protocol}/{experiment}.csv"),
         page="results/{corpus}/report/index.html",
     output:
         "results/{corpus}/summary.txt",
@@ -79,6 +80,8 @@ rule summary:
         mem_mb=500,
     params:
         strict=SETTINGS.problems.strict,
+        experiments=lambda wc: scored(wc.corpus),
+        code=provenance.code_digest("mer_lib.problems", "mer_lib.evaluation.predictions"),
     script:
         "../scripts/summary.py"
 

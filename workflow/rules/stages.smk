@@ -161,6 +161,12 @@ def motion_read():
     return stores + [f"results/{c}/apex.csv" for c in CORPORA]
 
 
+def media_of(wc):
+    """Clip -> the file or folder it was read from."""
+    table = plan(wc.corpus)[0]
+    return {clip: os.path.join(root(wc.corpus), source) for clip, source in zip(table["clip"], table["source"])}
+
+
 def stores_of(wc):
     """Every store of a corpus that may have lost a clip, in the order of the staircase."""
     motion = sorted({f"motion/{reads(descriptor)}" for descriptor in descriptors_read()})
@@ -197,7 +203,7 @@ def facts(wc):
             "experiment": name,
             "method": EXPERIMENTS[name].method,
             "protocol": protocol,
-            "selection": EXPERIMENTS[name].train.selection,
+            "selection": EXPERIMENTS[name].train.selection if EXPERIMENTS[name].learner == "model" else "fixed",
             "control": EXPERIMENTS[name].train.control != "none",
             "subject_disjoint": registry.get("protocol", protocol).meta["subject_disjoint"],
         }
@@ -206,9 +212,15 @@ def facts(wc):
 
 
 def example_stores(stage):
-    """An input function: the first shards of a stage, enough of them for the report's example clips."""
-    wanted = -(-SETTINGS.report.examples // SETTINGS.shards.size)
-    return lambda wc: [f"results/{wc.corpus}/{stage}/{shard}.h5" for shard in list(shards(wc.corpus))[:wanted]]
+    """An input function: as many shards as the report shows clips, spread over the corpus."""
+    wanted = SETTINGS.report.examples
+
+    def stores(wc):
+        names = list(shards(wc.corpus))
+        chosen = names[:: max(1, len(names) // max(1, wanted))][:wanted]
+        return [f"results/{wc.corpus}/{stage}/{shard}.h5" for shard in chosen]
+
+    return stores
 
 
 def described():

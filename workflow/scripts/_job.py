@@ -1,7 +1,9 @@
 """What every script does first: a log, one thread, a user's mistake in one line. The only adapter between Snakemake's
 `snakemake` object and the library's plain arguments."""
 
+import errno
 import logging
+import os
 import sys
 from contextlib import contextmanager
 
@@ -11,6 +13,15 @@ import pandas as pd
 from mer_lib import clips, provenance, store
 from mer_lib.learning.guard import LeakError
 from mer_lib.problems import BadInput
+
+# What the disk may refuse, and what the user can do about it. (The text of an error that h5py raises is its own.)
+DISK = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space or have the quota raised",
+    errno.EACCES: "correct the permissions",
+    errno.EPERM: "correct the permissions",
+    errno.EROFS: "mount it writable, or work in another folder",
+}
 
 
 @contextmanager
@@ -25,10 +36,12 @@ def job(snakemake):
         logging.error("%s", error)
         sys.exit(f"error: {error}")
     except OSError as error:
-        logging.exception("the job failed")
-        sys.exit(
-            f"error: {error.filename or snakemake.output[0]}: {error.strerror}; free space or correct the permissions"
-        )
+        if error.errno not in DISK:
+            logging.exception("the job failed")
+            raise
+        line = f"{error.filename or snakemake.output[0]}: {os.strerror(error.errno)}; {DISK[error.errno]}, run again"
+        logging.error("%s", line)
+        sys.exit(f"error: {line}")
     except Exception:
         logging.exception("the job failed")
         raise

@@ -3,19 +3,20 @@ from _job import device, job, samples
 with job(snakemake):
     from mer_lib import provenance, registry, weights
     from mer_lib.learning.fit import fit_all
+    from mer_lib.learning.protocols import labelled_clips
 
     made, given = snakemake.params.made, snakemake.params
     options, found = made["options"], samples(snakemake)
     named = {"kind": options["learner"], "name": options["learner_name"], "classes": options["classes"]}
     todo = {"options": options["options"], "train": options["train"], "seed": options["seeds"][0]}
     fitted = fit_all(found, **named, **todo, device=device(snakemake))
-    parameters = None
+    learnt, parameters = labelled_clips(found.table), None
     if named["kind"] == "model":
         network = registry.get("model", named["name"]).load()(len(named["classes"]), **options["options"])
         parameters = sum(p.numel() for p in network.parameters())
     card = {
         "made": made, "pipeline": given.pipeline, "synthetic": given.synthetic, "parameters": parameters,
-        "experiment": snakemake.wildcards.experiment, "corpus": made["corpus"], "clips": len(found),
-        "subjects": int(found.table["subject"].nunique()), "versions": provenance.versions(),
+        "experiment": snakemake.wildcards.experiment, "corpus": made["corpus"], "clips": len(learnt),
+        "subjects": int(learnt["subject"].nunique()), "versions": provenance.versions(),
     }  # fmt: skip
     weights.save(snakemake.output[0], fitted.state, {**fitted.meta, **card})

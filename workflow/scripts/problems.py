@@ -13,6 +13,8 @@ with job(snakemake):
             rows.append(pd.DataFrame([problem.row() for problem in store.problems], columns=COLUMNS))
             left += len(store.clips) if store.header.stage == "features" else 0
     found = pd.concat(rows, ignore_index=True).drop_duplicates()
+    unnamed = found["file"] == ""  # a stage below the media knows the clip, not where it came from
+    found.loc[unnamed, "file"] = found.loc[unnamed, "clip"].map(snakemake.params.media).fillna("")
     if not left:
         first = found[found["severity"] == "skipped"].iloc[0]
         what = f"no clip is left of {len(found)} problems, the first: clip {first.clip}: {first.what}"

@@ -1,19 +1,24 @@
 from _job import job, opened, shard_rows
 
 with job(snakemake):
+    import logging
+
     import pandas as pd
 
+    from mer_lib.problems import BadInput
     from mer_lib.spotting.apex import spot_apex
     from mer_lib.whole import write_csv
 
     made, found = snakemake.params.made, []
-    flow = made["options"]["flow"]
+    flow, options = made["options"]["flow"], made["options"]["options"]
     with opened(snakemake, "registered", snakemake.input.registered) as registered:
         for row in shard_rows(snakemake, registered):
             if pd.isna(row.apex):
                 frames, first = registered.read(row.clip, "frames"), int(registered.read(row.clip, "first")[0])
-                at, score = spot_apex(frames, 0, flow=made["options"]["flow"], **made["options"]["options"])
-                found.append(
-                    (row.clip, first + at, f"largest mean flow from the onset ({made['options']['flow']})", score)
-                )
+                try:
+                    at, score = spot_apex(frames, 0, flow=flow, **options)
+                except BadInput as error:  # no row for it: motion refuses the clip, where the problem is kept
+                    logging.error("%s", error.of_clip(row.clip, "apex"))
+                    continue
+                found.append((row.clip, first + at, f"largest mean flow from the onset ({flow})", score))
     write_csv(pd.DataFrame(found, columns=["clip", "apex", "how", "score"]), snakemake.output[0])

@@ -17,7 +17,7 @@ COLUMNS = ("experiment", "UF1", "UAR", "accuracy", "seeds", "parameters", "proto
 def section(data: ReportData) -> Markup | None:
     """UF1 and UAR with their intervals, as a figure and as a table, and the parts of a composite corpus."""
     board = data.leaderboard
-    if board.empty:
+    if board.empty or not data.metrics:
         return None
     full = board[board["part"] == FULL]
     groups = {_heading(ranked): _rows(part) for ranked, part in full.groupby("ranked", sort=False)}
@@ -52,11 +52,8 @@ def _figure(data: ReportData, full: pd.DataFrame, name: str) -> Markup:
                 data.name((row.protocol, row.experiment)), value, low, high, seeds if len(seeds) > 1 else (), row.ranked
             )
         )
-    classes = {len(metrics["classes"]) for metrics in data.metrics.values()}
     said = "; ".join(f"{d.label} {ui.number(d.value)}" for d in dots)
-    return figures.dots(
-        f"board-{name}", name.upper(), dots, 1 / min(classes, default=3), f"Dot plot of {name.upper()}: {said}"
-    )
+    return figures.dots(f"board-{name}", name.upper(), dots, data.chance, f"Dot plot of {name.upper()}: {said}")
 
 
 def _rows(board: pd.DataFrame) -> list[list[str | ui.Cell]]:

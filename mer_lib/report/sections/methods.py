@@ -15,6 +15,8 @@ from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
 
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
+
 
 @register("section", "methods", order=90, title="For the paper's methods section")
 def section(data: ReportData) -> Markup | None:
@@ -79,7 +81,7 @@ def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> I
         train = {**settings.get("train", {}), **own.get("train", {})}
         if network and train:
             yield (
-                f"{name}{source} was trained with {str(train['optimizer']).capitalize()} at a learning rate of "
+                f"{name}{source} was trained with {OPTIMIZERS[train['optimizer']]} at a learning rate of "
                 f"{float(train['lr']):g}, in batches of {train['batch']}, for {_epochs(train)}."
             )
         elif not network and (classifier := settings.get("classifier")):

@@ -8,7 +8,7 @@ from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
 
-HEADINGS = {"skipped": "Skipped: the clip is in no figure above", "warning": "Warnings: nothing was lost"}
+HEADINGS = {"skipped": "Skipped: the clip is missing from figures above", "warning": "Warnings: nothing was lost"}
 COLUMNS = ("clip", "stage", "what", "remedy")
 
 

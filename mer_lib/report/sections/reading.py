@@ -26,12 +26,12 @@ def section(data: ReportData) -> Markup | None:
     """What UF1, UAR, intervals and ranking mean here, and what answering always the same would reach."""
     if not data.metrics:
         return None
-    lines = [*LINES, _constant(next(iter(data.metrics.values())))]
+    lines = [*LINES, _constant(next(iter(data.metrics.values())), data.chance)]
     return ui.render("list.html.j2", lines=lines)
 
 
-def _constant(metrics: dict) -> str:
-    """What the most frequent class for every clip would score."""
+def _constant(metrics: dict, chance: float) -> str:
+    """What the most frequent class for every clip would score, and guessing."""
     truth = np.sum(metrics["confusion"], axis=1)
     always = np.zeros((len(truth), len(truth)))
     always[:, truth.argmax()] = truth
@@ -39,5 +39,5 @@ def _constant(metrics: dict) -> str:
     return (
         f"Always answering '{metrics['classes'][truth.argmax()]}' would reach accuracy {ui.number(reached.accuracy)}, "
         f"UF1 {ui.number(reached.uf1)} and UAR {ui.number(reached.uar)}; guessing in proportion to the classes reaches "
-        f"about {1 / np.count_nonzero(truth):.2f} in both, which the figures call chance."
+        f"about {chance:.2f} in both, which the figures call chance."
     )
