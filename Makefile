@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make run` and `make test`. Both set up .venv first, once.
 PYTHON ?= python3
 CORES ?= $(shell nproc)
-GPU ?= $(if $(shell command -v nvidia-smi 2>/dev/null),1,0)
+GPU ?= $(if $(shell nvidia-smi -L 2>/dev/null),1,0)
 # uv does not read pip's settings: hand the ones on that matter.
 ifneq ($(PIP_FIND_LINKS),)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -12,11 +12,13 @@ endif
 
 KIND := $(if $(filter 1,$(GPU)),gpu,cpu)
 STAMP := .venv/.installed-$(KIND)
+# One environment, one kind of torch: another kind's stamp does not count.
+$(shell find .venv -maxdepth 1 -name '.installed-*' ! -name '.installed-$(KIND)' -delete 2>/dev/null)
 BIN := .venv/bin
 
 .PHONY: run test test-slow lint setup setup-conda clean
 run: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 final_model:gpu=1 faces_shard:gpu=1) all
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake all --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 final_model:gpu=1 faces_shard:gpu=1)
 
 test: setup
 	$(BIN)/pytest -m "not slow"
@@ -37,7 +39,7 @@ setup-conda:
 	python -m pip install --no-deps $(shell sed -nE 's/^ *"((facenet-pytorch|pyrender)==[^"]*)".*/\1/p' pyproject.toml)
 	python -m pip install --no-deps --editable .
 
-$(STAMP): pyproject.toml requirements/overrides-$(KIND).txt tools/setup.sh
+$(STAMP): pyproject.toml requirements/overrides-$(KIND).txt requirements/uv.txt tools/setup.sh
 	PYTHON="$(PYTHON)" bash tools/setup.sh $(KIND)
 	touch $@
 

@@ -5,6 +5,8 @@ The meaning, unit and source of each value stand beside it in params.yaml; here 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -132,7 +134,7 @@ class Settings(Block):
     corpora: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     classes: ClassNames
     protocols: Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
-    experiments: dict[str, str | dict[str, Any] | None]
+    experiments: Annotated[dict[str, str | dict[str, Any] | None], Field(min_length=1)]
     seeds: Seeds
     folds_per_job: Count
     shards: Shards
@@ -198,6 +200,12 @@ class Settings(Block):
     def _experiment(self, name: str, given: str | dict[str, Any] | None) -> Experiment:
         given = {"method": given} if isinstance(given, str) else dict(given or {})
         method = given.pop("method", name)
+        for key in ("options", "train"):
+            if not isinstance(given.get(key) or {}, dict):
+                what = f"experiments.{name}.{key}: {given[key]!r} holds no values by name"
+                raise BadInput(what, "write {name: value}")
+        if not isinstance(method, str):
+            raise BadInput(f"experiments.{name}.method: {method!r} is no name", "see `mer list models`")
         known = {**registry.entries("model"), **registry.entries("descriptor")}
         if method not in known:
             raise BadInput(f"experiments.{name}: no method '{method}'", registry.suggestion(method, known))
@@ -276,6 +284,27 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     for name in (settings.motion.onset_apex, settings.motion.frames):
         registry.get("flow", name)
     return settings
+
+
+class Local(Block):
+    """local.yaml: what is so on this machine only."""
+
+    roots: dict[str, str] = {}
+
+
+def local_roots(path: str | Path, corpora: Mapping[str, Corpus]) -> dict[str, str]:
+    """Folders of corpora that lie elsewhere than under data/, from local.yaml where there is one. Raises BadInput."""
+    if not Path(path).exists():
+        return {}
+    try:
+        given = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise BadInput(f"cannot be read: {' '.join(str(error).split())}", "correct it", file=path) from None
+    roots = _typed(Local, given if isinstance(given, dict) else {"roots": given}, str(path)).roots
+    for name, corpus in corpora.items():
+        if name in roots and registry.get("corpus", corpus.adapter).meta.get("synthetic"):
+            raise BadInput(f"roots.{name}: a synthetic corpus is rendered into data/{name}", "drop the line", file=path)
+    return {name: os.path.expanduser(root) for name, root in roots.items()}
 
 
 def class_names(classes: tuple[str, ...]) -> tuple[str, ...]:

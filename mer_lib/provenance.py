@@ -40,6 +40,16 @@ def files_below(path: str | Path) -> list[Path]:
     return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 
 
+def stat_digest(paths: Iterable[str | Path]) -> str:
+    """The digest of the sizes and times of files, and of all files of folders: cheap, where contents are large."""
+    found = []
+    for path in paths:
+        for file in files_below(path):
+            told = file.stat()
+            found.append([file.name, told.st_size, told.st_mtime_ns])
+    return digest(found)
+
+
 def versions() -> dict[str, str]:
     """The versions of the packages that shape results."""
     found = {}
@@ -51,8 +61,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def code_digest(*modules: str) -> str:
-    """The digest of the named modules of mer_lib, of all they import from it, and of the data files beside these.
+@cache
+def code_digest(*modules: str, files: tuple[str, ...] = ()) -> str:
+    """The digest of the named modules of mer_lib, of all they import from it, of the data files beside these, and of
+    further ``files``.
 
     An edit of a library file that a rule uses reruns the rule, an edit of any other does not. Files are digested,
     never the git commit: a commit would rerun everything.
@@ -64,7 +76,7 @@ def code_digest(*modules: str) -> str:
             seen.add(path)
             todo.extend(_imports(path))
     rooms = {path.parent for path in seen} - {_LIBRARY}
-    return file_digest(seen.union(*(_data(room) for room in rooms)))[:16]
+    return file_digest(seen.union(map(Path, files), *(_data(room) for room in rooms)))[:16]
 
 
 def _file(module: str) -> Path:

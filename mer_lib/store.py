@@ -138,7 +138,7 @@ class Store:
             self.close()
             raise BadInput(
                 f"was made by other parameters or code (recipe {self.header.recipe}, expected {recipe})",
-                "run snakemake again, which remakes it",
+                "delete it and run again",
                 file=self.path,
             )
         self._at = {clip: i for i, clip in enumerate(self.clips)}

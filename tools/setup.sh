@@ -20,19 +20,25 @@ need_apt() {
     $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+case $PWD in *[[:space:]]*) say "'$PWD' has a space in it, which Snakemake's jobs cannot run from: move the checkout"; exit 1 ;; esac
+
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     { say "Python 3.11 or newer is needed ($("$python" --version 2>&1)): install it, or name one with PYTHON=…"; exit 1; }
 "$python" -c 'import ensurepip, venv' 2>/dev/null || need_apt "Python cannot make virtual environments" python3-venv
 
+# OpenCV needs libGL; pyrender needs OSMesa or EGL, and only to render the embedded corpus.
 missing=()
 has() { "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null; }
 has libOSMesa.so.8 || has libOSMesa.so.6 || has libOSMesa.so || missing+=(libosmesa6)
 has libEGL.so.1 || missing+=(libegl1)
 has libGL.so.1 || missing+=(libgl1 libgl1-mesa-dri)
 has libOpenGL.so.0 || missing+=(libopengl0)
-[ ${#missing[@]} = 0 ] || need_apt "OpenGL libraries are missing" "${missing[@]}"
+if [ ${#missing[@]} != 0 ]; then
+    need_apt "OpenGL libraries are missing" "${missing[@]}" || has libGL.so.1
+fi
 
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+# An environment that was interrupted half way, or whose Python is gone, is made anew.
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(sed -n 's/^uv==//p' requirements/uv.txt)"
 
 # pip's find-links may stand in its settings instead of the environment; uv reads neither.
@@ -46,7 +52,11 @@ if [ "$kind" = cpu ]; then
         if compgen -G "$place/torch-$torch+cpu-*.whl" >/dev/null; then backend=(); fi
     done
 fi
+# Another kind of torch than the one that is there satisfies its version: it must be replaced by name.
+there=$(.venv/bin/python -c 'import torch; print("gpu" if torch.version.cuda else "cpu")' 2>/dev/null || true)
+replace=()
+if [ -n "$there" ] && [ "$there" != "$kind" ]; then replace=(--reinstall-package torch --reinstall-package torchvision); fi
 say "installing the packages of pyproject.toml ($kind${backend[*]:+, ${backend[*]}})"
-.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "${backend[@]}" \
+.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "${backend[@]}" "${replace[@]}" \
     --override "requirements/overrides-$kind.txt" --group dev --editable .
 say "done: .venv ($(du -sh .venv | cut -f1))"

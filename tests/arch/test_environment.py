@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -36,6 +38,18 @@ def test_what_conda_runs_after_has_the_same_pins():
     text = (ROOT / "environment.post-deploy.sh").read_text(encoding="utf-8")
     for name in ("facenet-pytorch", "pyrender"):
         assert f"{name}=={PINS[name]}" in text
+
+
+def test_make_hands_snakemake_its_target_before_the_options_that_would_swallow_it():
+    """--set-resources takes all that follows: `make run GPU=1` must still name its target."""
+    plan = subprocess.run(["make", "-n", "run", "GPU=1"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = next(line for line in plan.splitlines() if "/snakemake" in line)
+    words = shlex.split(command)
+    assert words[words.index(next(w for w in words if w.endswith("/snakemake"))) + 1] == "all"
+    for page in [ROOT / "README.md", ROOT / "profiles/default/config.yaml", *(ROOT / "docs").glob("*.md")]:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            greedy = re.search(r"snakemake .*--(?:set-resources|resources|config) .* all\b(?! )", line)
+            assert not greedy, f"{page.name}: {line}"
 
 
 def test_imports_of_the_library_are_dependencies():

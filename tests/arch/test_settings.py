@@ -117,6 +117,9 @@ def test_rules_never_pass_the_whole_configuration():
         ({"corpora": [{"name": "a", "adapter": "folder"}, {"name": "a", "adapter": "folder"}]}, "stands twice"),
         ({"corpora": [{"adapter": "folder"}]}, "has no name"),
         ({"corpora": []}, "at least 1 item"),
+        ({"experiments": []}, "at least 1 item"),
+        ({"experiments": {"a": {"method": "ststnet", "train": 5}}}, "experiments.a.train: 5 holds no values"),
+        ({"experiments": {"a": {"method": ["x"]}}}, "is no name"),
         ({"train": {"epochs": True}}, "'train.epochs'"),
         ({"train": {"epochs": "10"}}, "'train.epochs'"),
         ({"classes": ["a", "a"]}, "stands twice"),
@@ -149,3 +152,23 @@ def test_names_pick_definitions():
 
 def test_classes_stand_in_the_official_order():
     assert params.class_names(("surprise", "contempt", "negative")) == ("negative", "surprise", "contempt")
+
+
+def test_local_yaml_is_as_strict(tmp_path):
+    corpora = {c.name: c for c in params.load(FILE, {"corpora": [{"name": "mine", "adapter": "folder"}]}).all_corpora()}
+    file = tmp_path / "local.yaml"
+    assert params.local_roots(file, corpora) == {}
+    file.write_text("roots: {mine: ~/films, other: /x}")
+    assert params.local_roots(file, corpora) == {"mine": str(Path.home() / "films"), "other": "/x"}
+    for text, complaint in (
+        ("root: {mine: /x}", "did you mean 'roots'"),
+        ("roots: {mine: [", "cannot be read"),
+        ("roots: {mine: 3}", "'roots.mine'"),
+    ):
+        file.write_text(text)
+        with pytest.raises(BadInput, match=complaint):
+            params.local_roots(file, corpora)
+    file.write_text("roots: {synthetic: /x}")
+    rendered = {c.name: c for c in params.load(FILE).all_corpora()}
+    with pytest.raises(BadInput, match="rendered into data/synthetic"):
+        params.local_roots(file, rendered)

@@ -31,7 +31,8 @@ def take(subject: int = 0, frames: int = FRAMES, size: int = 176) -> list[np.nda
     at = size * np.array([0.72, 0.45 + 0.03 * subject])
     near = np.exp(-((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / (2 * (size / 12) ** 2)).astype(np.float32)
     strength = 2.0 * np.sin(np.linspace(0, np.pi, frames)).astype(np.float32)
-    moved = [cv2.remap(still, columns, rows + s * near, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for s in strength]
+    how = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+    moved = [cv2.remap(still, columns, rows + s * near, **how) for s in strength]
     return [np.clip(m.astype(int) + i + 3 * subject, 0, 255).astype(np.uint8) for i, m in enumerate(moved)]
 
 
@@ -102,7 +103,7 @@ BAD = (
     Bad("cut,anna,0,5,9,positive", "index", "anna/cut.mp4", "cannot be opened as a video: cut short"),
     Bad("zero,ben,0,5,9,positive", "faces", "ben/zero/img4.png", r"empty \(0 bytes\)"),
     Bad("gap,ben,0,5,8,positive", "faces", "ben/gap", "1 numbered frame is missing inside the clip: 5"),
-    Bad("sizes,ben,0,5,9,positive", "faces", "ben/sizes/img5.png", "this frame is 160×160 pixels, the first one 176×176"),
+    Bad("sizes,ben,0,5,9,positive", "faces", "ben/sizes/img5.png", "160×160 pixels, the first one 176×176"),
     Bad("reversed,ben,8,,2,positive", "index", "clips.csv line 18", "onset 8 comes after offset 2"),
     Bad("outside,ben,2,9,7,positive", "index", "clips.csv line 19", "apex 9 comes after offset 7"),
     Bad("late,ben,0,5,10,positive", "index", "ben/late.avi", "offset 10 is past the end: its frames are 0 to 9"),

@@ -107,7 +107,7 @@ class Project:
             file.write_text(before, encoding="utf-8")
 
     def digests(self, *folders: str) -> dict[str, str]:
-        """sha256 of every file below folders of the copy, by its path there; what Snakemake leaves for itself is left out."""
+        """sha256 of every file below folders of the copy, by its path there, without Snakemake's own marks."""
         files = [f for folder in folders for f in sorted((self.root / folder).rglob("*")) if f.is_file()]
         named = {str(f.relative_to(self.root)): f for f in files if not f.name.startswith(".snakemake")}
         return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in named.items()}

@@ -29,6 +29,7 @@ MADE_OF = {
     "classes": {"corpora", "classes"},
     "adapter": {"corpora"},
 }
+FINDERS = ("registry.get", "registry.entries", "SETTINGS.options")  # their first argument is a kind
 WHOLE_EXPERIMENT = {"experiments", "protocols", "train", "seeds", "models", "classifier"}
 # The clip table is a dependency of its own (clips.csv): what it is made of concerns the stage that makes it alone.
 TABLE = {"plan", "is_synthetic"}
@@ -36,7 +37,7 @@ TABLE = {"plan", "is_synthetic"}
 
 def as_python(path: Path) -> str:
     """The helpers of a rule file: what stands before the first block that only Snakemake knows."""
-    return re.split(r"^(?:wildcard_constraints|rule \w+|use rule .*):$", path.read_text(encoding="utf-8"), flags=re.M)[0]
+    return re.split(r"^wildcard_constraints:$", path.read_text(encoding="utf-8"), flags=re.M)[0]
 
 
 @cache
@@ -120,9 +121,9 @@ def modules_read(rule: str) -> set[Path]:
     script = ROOT / "workflow/scripts" / re.search(r'"\.\./scripts/(\w+\.py)"', rule_texts()[rule])[1]
     files = {script, *imported(script), *shared_imports(script)}
     for node in reached(expressions(rule)) + list(ast.walk(ast.parse(script.read_text()))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"mer_lib(\.\w+)+", node.value):
+        if isinstance(node, ast.Constant) and re.fullmatch(r"mer_lib(\.\w+)+", str(node.value)):
             files.add(provenance._file(node.value))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("registry.get", "registry.entries", "SETTINGS.options"):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in FINDERS:
             kind = node.args[0]
             rooms = [registry.ROOMS[kind.value]] if isinstance(kind, ast.Constant) else ["models", "learning"]
             files |= {file for room in rooms for file in (ROOT / "mer_lib" / room).rglob("*.py")}
@@ -204,8 +205,9 @@ def test_settings_are_found_where_they_are_known_to_be():
     assert blocks_read("train_folds") >= {"train", "seeds", "models", "classifier", "folds_per_job", "classes"}
     assert blocks_read("final_model") >= {"faces", "registration", "motion", "descriptors"}
     assert blocks_read("report_page") == BLOCKS
-    assert {path.name for path in modules_read("faces_shard")} >= {"faces.py", "_job.py", "crop.py", "video.py", "store.py"}
-    assert {path.name for path in modules_read("train_folds")} >= {"fit.py", "guard.py", "ststnet.py", "classify.py"}
+    faces, training = ({path.name for path in modules_read(rule)} for rule in ("faces_shard", "train_folds"))
+    assert faces >= {"faces.py", "_job.py", "crop.py", "video.py", "store.py"} and "fit.py" not in faces
+    assert training >= {"fit.py", "guard.py", "samples.py", "ststnet.py", "classify.py"}
 
 
 @stages

@@ -35,12 +35,6 @@ def in_one_line(function, *arguments, **named):
         raise WorkflowError(str(error)) from None
 
 
-def local_roots():
-    """The roots of local.yaml, the one file of this machine that git ignores."""
-    file = Path("local.yaml")
-    return ((yaml.safe_load(file.read_text()) or {}).get("roots") or {}) if file.exists() else {}
-
-
 def with_types(value):
     """A value of --config with the types of YAML: Snakemake leaves everything inside its lists and mappings text."""
     if isinstance(value, dict):
@@ -59,7 +53,7 @@ update_config(config, with_types(workflow.config_settings.config or {}))
 SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 EXPERIMENTS = SETTINGS.all_experiments()
-ROOTS = local_roots()
+ROOTS = in_one_line(params.local_roots, "local.yaml", CORPORA)
 
 
 def root(corpus):
@@ -111,17 +105,15 @@ def descriptors_read():
     return sorted({experiment.descriptor for experiment in EXPERIMENTS.values()})
 
 
+@cache
 def subjects_of(corpus):
-    """The subjects' folders of a synthetic corpus; a lab's own data are nobody's output."""
-    sources = plan(corpus)[0]["source"] if is_synthetic(corpus) else []
-    return sorted({Path(source).parts[0] for source in sources})
+    """Folder -> the rows filmed into it, of a synthetic corpus; a lab's own data are nobody's output."""
+    table = plan(corpus)[0]
+    folder = table["source"].str.split("/").str[0]
+    return dict(tuple(table.groupby(folder))) if is_synthetic(corpus) else {}
 
 
-def rows_of_subject(wc):
-    table = plan(wc.corpus)[0]
-    return table[table["source"].str.startswith(f"{wc.subject}/")]
-
-
+@cache
 def lacking_apex(corpus):
     """The shards in which some clip has no annotated apex."""
     return [shard for shard, rows in shards(corpus).items() if rows["apex"].isna().any()]

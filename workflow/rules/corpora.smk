@@ -17,6 +17,7 @@ rule index:
         mem_mb=1000,
     params:
         table=lambda wc: clips.digest(plan(wc.corpus)[0]),
+        refused=lambda wc: provenance.digest([problem.row() for problem in plan(wc.corpus)[1]]),
         corpus=lambda wc: CORPORA[wc.corpus].model_dump(),
         root=lambda wc: root(wc.corpus),
         limits=SETTINGS.ingest.model_dump(),

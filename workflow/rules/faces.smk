@@ -19,6 +19,7 @@ rule faces_shard:
     params:
         made=FACES.made,
         root=lambda wc: root(wc.corpus),
+        media=media_digest,
     script:
         "../scripts/faces.py"
 

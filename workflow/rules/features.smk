@@ -24,6 +24,7 @@ rule features_shard:
 
 rule problems:
     input:
+        clips="results/{corpus}/clips.csv",
         index="results/{corpus}/index_problems.csv",
         stores=stores_of,
     output:
@@ -37,7 +38,7 @@ rule problems:
     resources:
         mem_mb=500,
     params:
-        media=media_of,
+        root=lambda wc: root(wc.corpus),
     script:
         "../scripts/problems.py"
 

@@ -7,28 +7,47 @@
 # plain input, every edit of a sheet would redo every shard.
 
 
+JOB = f"{HERE}/workflow/scripts/_job.py"  # what all scripts share; Snakemake itself compares the scripts
+
+
 class Stage:
     """What a stage will do, as data. `modules` and `options` are functions of the wildcards (a dict); `above` gives the
     stages it reads, each with its wildcards; `columns` are what it reads of the clip table."""
 
     def __init__(self, name, modules, options, above, columns=("clip",)):
         self.name, self.modules, self.options, self.above = name, modules, options, above
-        self.columns = list(columns)
+        self.columns, self.known = list(columns), {}
 
     def made(self, wc):
         """The param of a rule: options, code and the recipes of the stages above; with a shard, its rows as well."""
         wc = dict(wc)
-        options, code = self.options(wc), provenance.code_digest(*self.modules(wc))
-        above = {stage.name: stage.made(given)["recipe"] for stage, given in self.above(wc)}
-        found = {"stage": self.name, "corpus": wc["corpus"], "options": options, "code": code, "above": above}
-        found["recipe"] = provenance.recipe(self.name, options, code, above.values())
+        found = self.planned(without_shard(wc))
         if "shard" in wc:
-            found |= {"shard": wc["shard"], "rows": clips.records(shards(wc["corpus"])[wc["shard"]][self.columns])}
+            rows = clips.records(shards(wc["corpus"])[wc["shard"]][self.columns])
+            found = {**found, "shard": wc["shard"], "rows": rows}
         return found
+
+    def planned(self, wc):
+        """What all shards have in common, worked out once."""
+        key = tuple(sorted(wc.items()))
+        if key not in self.known:
+            options, code = self.options(wc), provenance.code_digest(*self.modules(wc), files=(JOB,))
+            above = {stage.name: stage.planned(given)["recipe"] for stage, given in self.above(wc)}
+            recipe = provenance.recipe(self.name, options, code, above.values())
+            self.known[key] = {
+                "stage": self.name,
+                "corpus": wc["corpus"],
+                "options": options,
+                "code": code,
+                "above": above,
+                "recipe": recipe,
+            }
+        return self.known[key]
 
 
 def without_shard(wc):
-    return {name: value for name, value in wc.items() if name != "shard"}
+    """The wildcards that a stage's recipe can depend on: not the job's share of the work."""
+    return {name: value for name, value in wc.items() if name not in ("shard", "group", "subject")}
 
 
 def corpus_options(wc):
@@ -46,13 +65,12 @@ def flow_of(wc):
 
 
 def above_motion(wc):
-    wc = without_shard(wc)
     spotted = wc["pairs"] == "onset_apex" and lacking_apex(wc["corpus"])
     return [(REGISTERED, wc), *([(APEX, wc)] if spotted else [])]
 
 
 def above_features(wc):
-    return [(MOTION, {**without_shard(wc), "pairs": reads(wc["descriptor"])})]
+    return [(MOTION, {**wc, "pairs": reads(wc["descriptor"])})]
 
 
 def above_learning(wc):
@@ -62,7 +80,8 @@ def above_learning(wc):
 def learner_modules(wc):
     experiment = EXPERIMENTS[wc["experiment"]]
     learner = registry.get(experiment.learner, experiment.learner_name).module
-    return ["mer_lib.learning.fit", "mer_lib.weights", learner]
+    split = [registry.get("protocol", wc["protocol"]).module] if "protocol" in wc else []
+    return ["mer_lib.learning.fit", "mer_lib.weights", learner, *split]
 
 
 def learner_options(wc):
@@ -84,28 +103,34 @@ CORPUS = Stage(
 )
 FACES = Stage(
     "faces",
-    lambda wc: ["mer_lib.faces.crop", "mer_lib.faces.detect", "mer_lib.ingest.source", "mer_lib.store"],
+    lambda wc: [
+        "mer_lib.clips",
+        "mer_lib.faces.crop",
+        "mer_lib.faces.detect",
+        "mer_lib.ingest.source",
+        "mer_lib.store",
+    ],
     lambda wc: SETTINGS.faces.model_dump(),
-    lambda wc: [(CORPUS, without_shard(wc))],
+    lambda wc: [(CORPUS, wc)],
     columns=("clip", "source", "kind", "frames", "onset", "offset"),
 )
 REGISTERED = Stage(
     "registered",
     lambda wc: ["mer_lib.geometry.registration", "mer_lib.store"],
     lambda wc: SETTINGS.registration.model_dump(),
-    lambda wc: [(FACES, without_shard(wc))],
+    lambda wc: [(FACES, wc)],
 )
 APEX = Stage(
     "apex",
     lambda wc: ["mer_lib.spotting.apex", registry.get("flow", SETTINGS.motion.frames).module],
     lambda wc: flow_options(SETTINGS.motion.frames),
-    lambda wc: [(REGISTERED, without_shard(wc))],
+    lambda wc: [(REGISTERED, wc)],
     columns=("clip", "apex"),
 )
 MOTION = Stage(
     "motion",
     lambda wc: ["mer_lib.motion.pairs", "mer_lib.store", registry.get("flow", flow_of(wc)).module],
-    lambda wc: flow_options(flow_of(wc)),
+    lambda wc: {"pairs": wc["pairs"], **flow_options(flow_of(wc))},
     above_motion,
     columns=("clip", "apex"),
 )
@@ -125,7 +150,7 @@ MODEL = Stage("model", learner_modules, learner_options, above_learning)
 
 
 def made_of_subject(wc):
-    return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.records(rows_of_subject(wc))}
+    return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.records(subjects_of(wc.corpus)[wc.subject])}
 
 
 def pipeline_of(wc):
@@ -144,6 +169,12 @@ def sources(wc):
     return [os.path.join(root(wc.corpus), source) for source in found]
 
 
+def media_digest(wc):
+    """Sizes and times of a shard's media: a file replaced by an older one, or a frame inside a folder, is a change that
+    Snakemake does not see."""
+    return None if is_synthetic(wc.corpus) else provenance.stat_digest(sources(wc))
+
+
 def spotted_apex(wc):
     """The spotted apexes of a shard, where it needs them."""
     needed = wc.pairs == "onset_apex" and wc.shard in lacking_apex(wc.corpus)
@@ -159,12 +190,6 @@ def motion_read():
     pairs = sorted({reads(descriptor) for descriptor in descriptors_read()})
     stores = [f"results/{c}/motion/{p}/{shard}.h5" for c in CORPORA for p in pairs for shard in shards(c)]
     return stores + [f"results/{c}/apex.csv" for c in CORPORA]
-
-
-def media_of(wc):
-    """Clip -> the file or folder it was read from."""
-    table = plan(wc.corpus)[0]
-    return {clip: os.path.join(root(wc.corpus), source) for clip, source in zip(table["clip"], table["source"])}
 
 
 def stores_of(wc):

@@ -3,6 +3,7 @@ from _job import job
 with job(snakemake):
     import pandas as pd
 
+    from mer_lib import clips
     from mer_lib.problems import COLUMNS, BadInput
     from mer_lib.store import Store
     from mer_lib.whole import write_csv
@@ -14,7 +15,8 @@ with job(snakemake):
             left += len(store.clips) if store.header.stage == "features" else 0
     found = pd.concat(rows, ignore_index=True).drop_duplicates()
     unnamed = found["file"] == ""  # a stage below the media knows the clip, not where it came from
-    found.loc[unnamed, "file"] = found.loc[unnamed, "clip"].map(snakemake.params.media).fillna("")
+    media = snakemake.params.root + "/" + clips.load(snakemake.input.clips).set_index("clip")["source"]
+    found.loc[unnamed, "file"] = found.loc[unnamed, "clip"].map(media).fillna("")
     if not left:
         first = found[found["severity"] == "skipped"].iloc[0]
         what = f"no clip is left of {len(found)} problems, the first: clip {first.clip}: {first.what}"
