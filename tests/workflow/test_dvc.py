@@ -51,11 +51,9 @@ def test_the_same_bytes_as_snakemake_alone(versioned, mini):
 
 def test_a_second_repro_does_nothing(versioned):
     before = promised(versioned)
-    started = time.monotonic()
     done = versioned.run("dvc", "repro")
     assert done.rc == 0 and ran(done.output) == []
     assert "Data and pipelines are up to date." in done.output
-    assert time.monotonic() - started < 15
     assert promised(versioned) == before
 
 
@@ -163,6 +161,7 @@ def test_a_killed_stage_takes_up_what_was_finished(versioned, stage, jobs, wante
     before = promised(versioned)
     name = stage if stage == "render" else f"{stage}@synthetic"
     kill_once_kept(versioned, "dvc", "repro", "--single-item", "--force", name, wanted=wanted)
+    assert versioned.run("snakemake", "--unlock").rc == 0  # a killed run leaves its lock, which keeps a second one out
     shutil.rmtree(versioned.root / "logs/synthetic" / stage)
     done = versioned.run("dvc", "repro", "--single-item", "--force", name)
     assert done.rc == 0, done.output
