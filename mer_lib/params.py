@@ -127,6 +127,11 @@ class Experiment(Block):
     train: Train
     seeds: Seeds
 
+    @property
+    def selection(self) -> str:
+        """How the epoch is chosen; a classifier is solved and has none to choose, whatever the networks do."""
+        return self.train.selection if self.learner == "model" else "fixed"
+
 
 class Settings(Block):
     """All of params.yaml."""

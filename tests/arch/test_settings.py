@@ -150,6 +150,15 @@ def test_names_pick_definitions():
     assert own.corpus("mine").classes == ("yes", "no")
 
 
+@pytest.mark.parametrize("selection", ["fixed", "inner"])
+def test_a_classifier_has_no_epoch_that_could_be_chosen(selection):
+    found = params.load(FILE, {"train": {"selection": selection}}).all_experiments()
+    assert {name: found[name].selection for name in ("bi_woof", "ststnet")} == {
+        "bi_woof": "fixed",
+        "ststnet": selection,
+    }
+
+
 def test_classes_stand_in_the_official_order():
     assert params.class_names(("surprise", "contempt", "negative")) == ("negative", "surprise", "contempt")
 

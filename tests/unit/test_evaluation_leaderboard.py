@@ -1,11 +1,8 @@
 """The leaderboard's columns, order and rules of ranking."""
 
-from types import SimpleNamespace
-
 import pandas as pd
 import pytest
 
-from mer_lib import params, registry
 from mer_lib.evaluation.leaderboard import COLUMNS, leaderboard, rows
 from mer_lib.evaluation.metrics import summary
 
@@ -81,14 +78,3 @@ def test_survives_a_csv(tmp_path):
     board.to_csv(tmp_path / "board.csv", index=False)
     back = pd.read_csv(tmp_path / "board.csv")
     assert back["ranked"].dtype == bool and back["parameters"].isna().all() and back["uf1"][0] == board["uf1"][0]
-
-
-@pytest.mark.parametrize("selection", ["fixed", "inner"])
-def test_a_classifier_has_no_epoch_that_could_be_chosen(repository, selection):
-    """Whatever train.selection says to the networks: stages.smk holds helpers only, so it runs as it stands."""
-    settings = params.load(repository / "params.yaml", {"train": {"selection": selection}})
-    found = {"EXPERIMENTS": settings.all_experiments(), "registry": registry}
-    found["scored"] = lambda corpus: [("loso", "bi_woof"), ("loso", "ststnet")]
-    exec((repository / "workflow/rules/stages.smk").read_text(encoding="utf-8"), found)
-    told = {facts["experiment"]: facts["selection"] for facts in found["facts"](SimpleNamespace(corpus="synthetic"))}
-    assert told == {"bi_woof": "fixed", "ststnet": selection}

@@ -228,7 +228,7 @@ def facts(wc):
             "experiment": name,
             "method": EXPERIMENTS[name].method,
             "protocol": protocol,
-            "selection": EXPERIMENTS[name].train.selection if EXPERIMENTS[name].learner == "model" else "fixed",
+            "selection": EXPERIMENTS[name].selection,
             "control": EXPERIMENTS[name].train.control != "none",
             "subject_disjoint": registry.get("protocol", protocol).meta["subject_disjoint"],
         }
