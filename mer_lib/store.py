@@ -8,9 +8,12 @@ recipe is their digest as planned before anything ran, and a reader that expects
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -27,6 +30,7 @@ from mer_lib.whole import replacing
 log = logging.getLogger(__name__)
 FORMAT = 1
 _CHUNK_BYTES = 1 << 16
+_MARGIN = 1 << 20  # bytes left free for what HDF5 writes beside the data
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,18 @@ def write_shard(
     path = Path(path)
     with finished.once(header.key(), path) as missing:
         if missing:
-            with replacing(path) as part, h5py.File(part, "w", locking="best-effort") as file:
-                _fill(file, header, list(rows), make)
+            with replacing(path) as part:
+                _need_room(part.parent)
+                with h5py.File(part, "w", locking="best-effort") as file:
+                    _fill(file, header, list(rows), make)
     with Store(path) as store:
         return store.problems
+
+
+def _need_room(folder: Path, size: int = 0) -> None:
+    """Raise OSError unless ``size`` bytes and some more fit: HDF5 crashes the process if the disk fills up under it."""
+    if shutil.disk_usage(folder).free < size + _MARGIN:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _fill(file: h5py.File, header: Header, rows: list[Any], make: Callable[[Any], dict[str, np.ndarray]]) -> None:
@@ -79,6 +91,8 @@ def _fill(file: h5py.File, header: Header, rows: list[Any], make: Callable[[Any]
         problems.extend(_located(note, row.clip, header.stage) for note in notes)
         if arrays is None:
             continue
+        file.flush()
+        _need_room(Path(file.filename).parent, sum(array.nbytes for array in arrays.values()))
         for name, array in sorted(arrays.items()):
             _append(file, name, np.ascontiguousarray(array))
             lengths.setdefault(name, [0]).append(lengths.get(name, [0])[-1] + len(array))

@@ -26,4 +26,5 @@ rule faces_shard:
 
 rule faces:
     input:
+        [f"results/{c}/clips.csv" for c in CORPORA],
         [f"results/{c}/faces/{shard}.h5" for c in CORPORA for shard in shards(c)],
