@@ -63,6 +63,28 @@ def metrics(
     typer.echo(json.dumps(found, indent=2) if as_json else scoring.text(found))
 
 
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="CSV file of predictions, one row each.")],
+    second: Annotated[Path, typer.Argument(help="Another, of the same clips.")],
+    truth: Annotated[str, typer.Option(help="Column of the true classes.")] = "truth",
+    predicted: Annotated[str, typer.Option(help="Column of the predicted classes.")] = "predicted",
+    classes: Annotated[str, typer.Option(help="Class names in order, with commas; else taken from the table.")] = "",
+) -> None:
+    """Whether one table of predictions is really better than another, over the subjects of both.
+
+    The difference of pooled UF1 and UAR on the clips that both predicted, its bootstrap interval and the p of a paired
+    permutation test; subjects are resampled and swapped, never clips. Columns clip and subject are needed.
+
+    Example: mer compare results/synthetic/predictions/loso/bi_woof.csv results/synthetic/predictions/loso/ststnet.csv
+    """
+    from mer_lib.commands import scoring
+    from mer_lib.evaluation.comparisons import difference
+
+    tables = [scoring.read(file, truth, predicted) for file in (first, second)]
+    typer.echo(scoring.difference(difference(*tables, scoring.named(tables[0], classes))))
+
+
 @app.command("list")
 def list_(
     kind: Annotated[
@@ -122,25 +144,134 @@ def predict(
         return
     for name, share in sorted(found.probabilities.items(), key=lambda item: -item[1]):
         typer.echo(f"{name:12s} {share:.3f}")
-    spotted = " (spotted: the largest mean flow from the onset)" if found.spotted else ""
+    spotted = " (spotted)" if found.spotted else ""
     typer.echo(f"onset {found.onset}, apex {found.apex}{spotted}; picture: {picture}")
     typer.echo(f"warning: {found.warning}", err=True)
 
 
 @app.command()
-def doctor(
-    folder: Annotated[
-        Path, typer.Argument(help="Where the pipeline is to run.", exists=True, file_okay=False)
-    ] = Path(),
+def magnify(
+    clip: Annotated[Path, typer.Argument(help="A video, or a folder of numbered frames.", exists=True)],
+    out: Annotated[Path, typer.Argument(help="The magnified video, .avi (lossless).")],
+    factor: Annotated[float, typer.Option(help="How many times larger movements shall be.")] = 10.0,
+    method: Annotated[
+        str, typer.Option(help="eulerian (robust, bounded) or lagrangian (true to the factor; a face held still).")
+    ] = "eulerian",
+    band: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Hertz, low and high: what moves slower or faster stays. Else that of micro-expressions."),
+    ] = None,
+    interval: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(help="Onset, apex and offset of an expression, from 0: the band is chosen for it."),
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second; needed for a folder.")] = None,
+    reach: Annotated[float, typer.Option(help="Pixels, the largest movement that eulerian is to magnify.")] = 0.25,
 ) -> None:
-    """Try everything a run needs on this machine; each line that fails says what to do.
+    """A copy of a video in which small movements are large. Memory does not grow with its length.
 
-    Exit code 1 if anything fails.
+    A fast recording plays at 30 frames a second, so in slow motion. What the methods can do and where they fail:
+    docs/magnification.md.
+
+    Example: mer magnify my_video.mp4 large.avi --factor 10
     """
-    from mer_lib.commands.doctor import examine
+    from mer_lib.commands.magnify import magnify as run
 
-    failed = 0
-    for verdict in examine(folder):
-        typer.echo(str(verdict))
-        failed += not verdict.ok
+    done = run(clip, out, factor=factor, method=method, band=band, interval=interval, fps=fps, reach=reach)
+    typer.echo(f"{out}: {done}")
+
+
+Root = Annotated[
+    Path | None,
+    typer.Option(help="Its folder, or the one that holds those of a composite's parts; else local.yaml, data/NAME."),
+]
+Given = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An option of the adapter, such as scheme=own or classes=[happiness,disgust]."),
+]
+
+
+@app.command()
+def index(
+    corpus: Annotated[str, typer.Argument(help="A corpus of params.yaml, or an adapter: mer list corpora.")],
+    root: Root = None,
+    given: Given = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file of the table; else NAME-clips.csv here.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every problem.")] = False,
+) -> None:
+    """Index a data set as the pipeline does: what there is, what does not match, and the clip table as a file.
+
+    Example: mer index casme2 --root /data/CASME2 --set scheme=own --set classes=[happiness,disgust,surprise]
+    """
+    from mer_lib.commands import index as indexing
+
+    where = indexing.place(corpus, root, indexing.options(given or ()))
+    found = indexing.index(where)
+    typer.echo(indexing.text(found, where, everything=everything))
+    path = out or indexing.default_out(where)
+    indexing.save(found, path)
+    typer.echo(f"written: {path}")
+
+
+@app.command()
+def cut(
+    corpus: Annotated[str, typer.Argument(help="A corpus of params.yaml, or an adapter: mer list corpora.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the clips and their clips.csv.")],
+    margin: Annotated[int, typer.Option(help="Frames kept before the onset and after the offset.", min=0)] = 0,
+    kind: Annotated[str, typer.Option("--type", help="micro or macro.")] = "micro",
+    root: Root = None,
+    given: Given = None,
+) -> None:
+    """Cut the annotated intervals of long videos into recordings of their own, as the adapter folder reads them.
+
+    Frames are copied as they are, videos become lossless ones.
+
+    Example: mer cut casme_sq data/casme_sq_clips --margin 15
+    """
+    from mer_lib.commands import cut as cutting
+    from mer_lib.commands import index as indexing
+
+    where = indexing.place(corpus, root, indexing.options(given or ()))
+    done = cutting.cut_corpus(where, out, margin=margin, kind=kind)
+    for problem in done.problems:
+        typer.echo(f"lost: {problem}", err=True)
+    typer.echo(f"{out}: {len(done.sheet)} clips of {done.sheet['subject'].nunique()} subjects, with clips.csv")
+
+
+@app.command()
+def doctor(
+    what: Annotated[
+        str, typer.Argument(help="A corpus, to look at; or the folder where the pipeline is to run.")
+    ] = ".",
+    root: Root = None,
+    given: Given = None,
+) -> None:
+    """Try everything a run needs on this machine, or look at a data set; each line that fails says what to do.
+
+    Of a data set it tells what was looked for, what is there instead, and what the folder should look like. Exit code 1
+    if anything fails.
+
+    Example: mer doctor casme2 --root /data/CASME2
+    """
+    from mer_lib.commands import doctor as machine
+
+    if root is None and not given and Path(what).is_dir() and not machine.is_corpus(what):
+        verdicts = machine.examine(Path(what))
+        failed = [verdict for verdict in _shown(verdicts) if not verdict.ok]
+        raise typer.Exit(1 if failed else 0)
+    from mer_lib.commands import corpus_doctor, index
+
+    where = index.place(what, root, index.options(given or ()))
+    failed = False
+    for examined in corpus_doctor.examine(where):
+        typer.echo(examined.name)
+        list(_shown(examined.verdicts))
+        typer.echo(examined.below(), nl=False)
+        failed |= not examined.ok
     raise typer.Exit(1 if failed else 0)
+
+
+def _shown(verdicts):
+    for verdict in verdicts:
+        typer.echo(str(verdict))
+        yield verdict

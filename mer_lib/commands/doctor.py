@@ -30,6 +30,13 @@ class Verdict:
         return line if self.ok else f"{line}; {self.remedy}"
 
 
+def is_corpus(name: str) -> bool:
+    """Whether a word names a data set rather than a folder."""
+    from mer_lib import registry
+
+    return name in registry.entries("corpus")
+
+
 def examine(folder: Path) -> Iterator[Verdict]:
     """Each check in turn, a run in ``folder`` in mind; one that fails does not stop the next."""
     for name, check, remedy in _checks(folder):

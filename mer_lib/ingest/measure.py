@@ -17,7 +17,8 @@ def measure(clips: pd.DataFrame, root: str | Path, *, max_frames: int) -> pd.Dat
     """The clip table with ``frames`` and, where it was empty, ``fps`` filled in from the media below ``root``.
 
     Clips of kind 'features' have no media and stay as they are. A clip is refused (recorded, not raised) if its medium
-    cannot be read, or if its interval passes the end, has one frame only or more than ``max_frames``.
+    cannot be read, or if its interval passes the end, has one frame only or, of a micro-expression, more than
+    ``max_frames``; a macro-expression may last, and is there for spotting.
     """
     look = cache(lambda source, kind: _probed(Path(root, source), kind))
     rows = []
@@ -57,7 +58,7 @@ def _measured(row, info: SourceInfo | BadInput, max_frames: int):
             f"its interval is frame {start} alone: a micro-expression needs at least two, since it is a movement",
             "correct onset and offset in the sheet, or leave them empty for the whole source",
         )
-    if stop - start > max_frames:
+    if row.type == "micro" and stop - start > max_frames:
         raise BadInput(
             f"its interval of {stop - start} frames is longer than ingest.max_frames ({max_frames})",
             "name its onset and offset more closely, or raise ingest.max_frames",

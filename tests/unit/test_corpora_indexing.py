@@ -1,10 +1,12 @@
 """Indexing: the clip table is kept, and never a moment longer than the folder and the options it came from."""
 
 import os
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from layouts import casme2
 
 from mer_lib.corpora import indexing
 from mer_lib.ingest.measure import measure
@@ -70,3 +72,78 @@ def test_problems_are_kept_with_the_table(tmp_path, index):
     for _ in range(2):
         problems = index("own", root)[1]
         assert [(p.clip, p.severity, p.stage) for p in problems] == [("own/eve/missing", "skipped", "index")]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    casme2.write(tmp_path / "casme2", subjects=2, clips=2)
+    corpus = Corpus(
+        name="casme2", adapter="casme2", classes=("negative", "positive", "surprise"), options={"scheme": "megc2019"}
+    )
+
+    def ask(**options):
+        asked = corpus.model_copy(update={"options": {**corpus.options, **options}})
+        return indexing.index(asked, str(tmp_path / "casme2"), tmp_path / "cache", measure, max_frames=100)
+
+    return ask, tmp_path / "casme2"
+
+
+def stale(monkeypatch, ask, **options):
+    """Whether the table would be made anew; the rest of the answer does not matter here."""
+    asked = []
+    with monkeypatch.context() as patch:
+        make = indexing._ask
+        patch.setattr(indexing, "_ask", lambda *given: asked.append(given) or make(*given))
+        ask(**options)
+    return bool(asked)
+
+
+def test_a_table_of_frames_is_made_anew_when_what_it_tells_may_have_changed(pictures, monkeypatch):
+    ask, root = pictures
+    first = ask()[0]
+    folder = root / first["source"].iloc[0]
+    frames = sorted(folder.iterdir(), key=lambda path: int(path.stem[3:]))
+    assert not stale(monkeypatch, ask)
+    frames[10].write_bytes(frames[11].read_bytes() + b" ")  # another picture: for the stages that read it
+    assert not stale(monkeypatch, ask)
+    frames[0].write_bytes(b"")  # whether a folder can be opened is told by its first frame
+    assert stale(monkeypatch, ask) and len(ask()[0]) == len(first) - 1
+    frames[0].write_bytes(frames[1].read_bytes())
+    frames[-1].unlink()
+    assert stale(monkeypatch, ask)
+    frames[3].rename(folder / "img9999.jpg")
+    assert stale(monkeypatch, ask)
+    casme2.write_sheet(root / casme2.SHEET, casme2.official_rows(2, 2)[:3])
+    assert stale(monkeypatch, ask)
+    assert not stale(monkeypatch, ask)
+
+
+def test_a_sheet_outside_the_folder_is_watched_as_well(pictures, tmp_path, monkeypatch):
+    ask, _ = pictures
+    elsewhere = casme2.write_sheet(tmp_path / "mine.xlsx", casme2.official_rows(2, 2))
+    assert len(ask(sheet=str(elsewhere))[0]) == 4
+    assert not stale(monkeypatch, ask, sheet=str(elsewhere))
+    casme2.write_sheet(elsewhere, casme2.official_rows(2, 2)[:1])
+    assert stale(monkeypatch, ask, sheet=str(elsewhere))
+
+
+def test_a_listing_asks_of_pictures_their_names_alone(pictures, monkeypatch):
+    _, root = pictures
+    asked = []
+    stat = os.stat
+    monkeypatch.setattr(indexing.os, "stat", lambda path, **given: asked.append(str(path)) or stat(path, **given))
+    listed = list(indexing._listing(str(root)))
+    pictures = [path for path in asked if path.endswith(".jpg")]
+    assert sum(1 for _ in root.rglob("*.jpg")) == 4 * 36 and len(pictures) == 4
+    assert [entry[1] for entry in listed if len(entry) == 5] == [36] * 4
+
+
+def test_without_a_usable_row_it_is_said_who_knows_more(pictures):
+    ask, root = pictures
+    casme2.write_sheet(
+        root / casme2.SHEET, [replace(row, onset=9999, offset=None) for row in casme2.official_rows(2, 2)]
+    )
+    with pytest.raises(
+        BadInput, match=r"no usable clip in corpus 'casme2', the first: .*ask `mer doctor casme2 --root"
+    ):
+        ask()
