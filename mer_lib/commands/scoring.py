@@ -1,7 +1,8 @@
-"""``mer metrics``: a table of truth and prediction read from a file, and its figures as text."""
+"""``mer metrics`` and ``mer compare``: tables of truth and prediction read from files, and their figures as text."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mer_lib.evaluation import predictions
+from mer_lib.evaluation.comparisons import Difference
 from mer_lib.problems import BadInput
 from mer_lib.registry import suggestion
 
@@ -47,6 +49,10 @@ def text(found: dict[str, Any]) -> str:
         interval = found["intervals"].get(name)
         bounds = f"   95% interval over subjects {interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
         lines.append(f"{label:9}{_figure(found[name])}{bounds}")
+    lines.append("F1       " + ", ".join(f"{name} {_figure(found[f'f1_{name}'])}" for name in ("macro", "weighted")))
+    if found["calibration"]:
+        honest = _figure(found["calibration"]["ece_if_calibrated"])
+        lines.append(f"ECE      {_figure(found['calibration']['ece'])}   {honest} expected of an honest method")
     lines += ["", "confusion matrix: truth in rows, predicted in columns"]
     rows = zip(found["classes"], found["confusion"], strict=True)
     lines += _columns(["", *found["classes"]], ([name, *map(str, row)] for name, row in rows))
@@ -61,6 +67,19 @@ def text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def difference(found: Difference) -> str:
+    """What ``evaluation.comparisons.difference`` found, for a terminal."""
+    rows = [
+        [name, f"{value:+.4f}", "–" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}", _figure(p)]
+        for name, value, low, high, p in zip(("UF1", "UAR"), *found[2:], strict=True)
+    ]
+    return "\n".join([
+        f"{found.clips} clips of {found.subjects} subjects in both; the first table minus the second", "",
+        *_columns(["", "difference", "95% interval", "p"], rows), "",
+        "p: whole subjects swapped between the two, two-sided, for this one comparison",
+    ])  # fmt: skip
+
+
 def _counts(found: dict[str, Any]) -> str:
     subjects = f" of {found['subjects']} subjects" if found["subjects"] else ""
     seeds = len(found["seeds"]["each"])
@@ -68,7 +87,7 @@ def _counts(found: dict[str, Any]) -> str:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None or math.isnan(value) else f"{value:.4f}"
 
 
 def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

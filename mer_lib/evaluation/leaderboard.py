@@ -13,6 +13,15 @@ COLUMNS = (
 )  # fmt: skip
 TEXT = ("experiment", "method", "protocol", "part", "selection")
 FULL = "full"
+ORACLE = "@oracle"  # behind the name of an experiment whose epoch was chosen on the test subjects
+
+
+def may_rank(*, selection: str, subject_disjoint: bool, control: bool = False, **others: Any) -> bool:
+    """Only what chose its epoch without the test subjects, kept subjects apart and learned from the true labels.
+
+    Takes all facts of an experiment, and reads these.
+    """
+    return subject_disjoint and selection != "oracle" and not control
 
 
 def rows(
@@ -26,12 +35,12 @@ def rows(
     parameters: int | None,
     synthetic: bool,
     control: bool = False,
+    baseline: bool = False,
 ) -> list[dict[str, Any]]:
     """An experiment's rows from its metrics: 'full', then one a data set where it has several.
 
     ``selection`` is fixed, inner or oracle; ``parameters`` the count of trained weights (None: no network); ``control``
-    marks permuted labels. Ranked is only what chose its epoch without the test subjects, kept subjects apart and
-    learned from the true labels.
+    marks permuted labels and constant answers, ``baseline`` what every network must beat.
     """
     facts = {
         "experiment": experiment,
@@ -40,22 +49,25 @@ def rows(
         "seeds": len(summary["seeds"]["each"]),
         "selection": selection,
         "subject_disjoint": subject_disjoint,
-        "ranked": subject_disjoint and selection != "oracle" and not control,
+        "ranked": may_rank(selection=selection, subject_disjoint=subject_disjoint, control=control),
         "parameters": parameters,
         "synthetic": synthetic,
+        "baseline": baseline,
     }
     parts = summary["parts"] if len(summary["parts"]) > 1 else {}
     return [{**facts, "part": name, **_figures(part)} for name, part in {FULL: summary, **parts}.items()]
 
 
 def leaderboard(found: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """The table: ranked rows first, the whole corpus before its parts, the highest UF1 first; ties by name."""
-    board = pd.DataFrame(list(found), columns=list(COLUMNS))
+    """The table: ranked rows first, the whole corpus before its parts, protocol by protocol (figures of two protocols
+    say nothing about each other), in each the baselines on top, then the highest UF1 first; ties by name.
+    """
+    board = pd.DataFrame(list(found), columns=[*COLUMNS, "baseline"])
     board = board.astype({name: "Int64" for name in ("clips", "subjects", "seeds", "parameters")})
-    board = board.astype({name: bool for name in ("subject_disjoint", "ranked", "synthetic")})
+    board = board.astype({name: bool for name in ("subject_disjoint", "ranked", "synthetic", "baseline")})
     order = board.assign(whole=board["part"] == FULL)
-    by = ["ranked", "whole", "part", "uf1", "protocol", "experiment"]
-    order = order.sort_values(by, ascending=[False, False, True, False, True, True], kind="stable")
+    by = {"ranked": False, "whole": False, "part": True, "protocol": True, "baseline": False, "uf1": False}
+    order = order.sort_values([*by, "experiment"], ascending=[*by.values(), True], kind="stable")
     return order[list(COLUMNS)].reset_index(drop=True)
 
 

@@ -6,11 +6,14 @@ summed over all folds,
 
     F1_c = 2 TP_c / (2 TP_c + FP_c + FN_c),   UF1 = mean of F1_c,   UAR = mean of TP_c / (TP_c + FN_c).
 
-What the protocol leaves open is settled here:
+The parts of a composite are cut from the same predictions. What the protocol leaves open is settled here:
 
 * A class that does not occur in the truth (of a part, or of a bootstrap sample) has no recall, and UF1 and UAR are
   means over the classes that do occur. Predictions of it still count, as misses of the true class.
 * A class that occurs and is never predicted has F1 and recall 0, and no precision (None).
+* A subject of whom nothing was scored is in no figure, no interval and no count; the report names the clips.
+* Where two classes share the highest probability, ``predicted`` says which was chosen (ours: the first in order);
+  figures are of ``predicted`` and never look at probabilities, except for calibration.
 * Several seeds: every figure is computed for each seed and then averaged; confusion matrices are summed over seeds.
 * Where views (yaw) were tested beside the original, the headline figures are the original's; ``by_yaw`` has them all.
 * A row without truth is not scored; a row without a prediction is an error, since abstaining must not pay. So is a clip
@@ -25,18 +28,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mer_lib.evaluation.calibration import calibration, probabilities
 from mer_lib.evaluation.predictions import infer_classes, prepare
-from mer_lib.evaluation.statistics import interval, resample
+from mer_lib.evaluation.statistics import figure, interval, resample
 
-DIGITS = 6  # of the figures in metrics files, which go into git
+HEADLINE = ("uf1", "uar", "accuracy")
+F1 = ("f1_micro", "f1_macro", "f1_weighted")
 
 
 class Scores(NamedTuple):
-    """Figures of confusion matrices (…, C, C): the first five (…), the others (…, C). NaN where undefined."""
+    """Figures of confusion matrices (…, C, C): the first six (…), the others (…, C). NaN where undefined."""
 
     uf1: np.ndarray
     uar: np.ndarray
     accuracy: np.ndarray
+    f1_micro: np.ndarray
     f1_macro: np.ndarray
     f1_weighted: np.ndarray
     precision: np.ndarray
@@ -49,6 +55,7 @@ def scores(confusion: np.ndarray) -> Scores:
 
     ``f1_macro`` averages F1 over the classes that occur in truth or prediction, as scikit-learn does; it differs from
     UF1 only where a class that is predicted never occurs. ``f1_weighted`` weights F1 by the true counts.
+    ``f1_micro`` sums TP, FP and FN over the classes; with one answer a clip that is the accuracy.
     """
     confusion = np.asarray(confusion, float)
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
@@ -60,6 +67,7 @@ def scores(confusion: np.ndarray) -> Scores:
         uf1=_mean(f1, truth > 0),
         uar=_mean(recall, truth > 0),
         accuracy=_ratio(hits.sum(-1), total),
+        f1_micro=_ratio(2 * hits.sum(-1), truth.sum(-1) + predicted.sum(-1)),
         f1_macro=_mean(f1, truth + predicted > 0),
         f1_weighted=_ratio(np.sum(truth * np.nan_to_num(f1), -1), total),
         precision=precision,
@@ -83,31 +91,31 @@ def summary(
     give intervals of ``confidence``. Raises BadInput for a table that cannot be scored.
     """
     classes = tuple(classes or infer_classes(predictions))
+    predictions = predictions.reset_index(drop=True)
     table = prepare(predictions, classes)
-    original = table[table["yaw"] == 0] if (table["yaw"] == 0).any() else table
-    counts = _count(original, len(classes))
-    seeds = sorted(original["seed"].unique())
-    each = scores(counts.sum(0))
+    first = original(table)
     bounds = {"resamples": resamples, "confidence": confidence}
+    parts = ((name, part) for name, part in first.groupby("dataset", sort=True) if name != "")
     return {
         "classes": list(classes),
-        **_headline(original, counts, bounds),
-        "f1_macro": _figure(_average(each.f1_macro)),
-        "f1_weighted": _figure(_average(each.f1_weighted)),
-        "per_class": _per_class(classes, counts, each),
-        "confusion": counts.sum((0, 1)).tolist(),
-        "parts": {
-            str(name): _headline(part, _count(part, len(classes)), bounds)
-            for name, part in original.groupby("dataset", sort=True)
-            if name != ""
-        },
-        "by_yaw": _by_yaw(table, len(classes)),
-        "seeds": _seeds(seeds, each),
+        **_part(first, classes, bounds),
+        "parts": {str(name): _part(part, classes, bounds) for name, part in parts},
+        "by_yaw": _by_yaw(table, classes, bounds),
+        "seeds": _seeds(first, classes),
+        "calibration": _calibration(predictions, first, classes),
     }
 
 
-def _count(table: pd.DataFrame, classes: int) -> np.ndarray:
-    """(S subjects, K seeds, C, C) confusion counts, truth in the rows; S is 1 where subjects are unknown."""
+def original(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that headline figures are of: the original view's, or all where only generated views were tested."""
+    return table[table["yaw"] == 0] if (table["yaw"] == 0).any() else table
+
+
+def count(table: pd.DataFrame, classes: int) -> np.ndarray:
+    """(S subjects, K seeds, C, C) confusion counts of a prepared table, truth in the rows, subjects and seeds in order.
+
+    S is 1 where subjects are unknown.
+    """
     subject, _ = pd.factorize(table["subject"] if "subject" in table else np.zeros(len(table), int), sort=True)
     seed, _ = pd.factorize(table["seed"], sort=True)
     shape = (subject.max() + 1, seed.max() + 1, classes, classes)
@@ -115,15 +123,18 @@ def _count(table: pd.DataFrame, classes: int) -> np.ndarray:
     return np.bincount(flat, minlength=np.prod(shape)).reshape(shape)
 
 
-def _headline(table: pd.DataFrame, counts: np.ndarray, bounds: dict[str, float]) -> dict[str, Any]:
+def _part(table: pd.DataFrame, classes: Sequence[str], bounds: dict[str, float]) -> dict[str, Any]:
+    """All figures of some rows: the whole corpus, or one data set of a composite."""
+    counts = count(table, len(classes))
     each = scores(counts.sum(0))
     return {
-        "uf1": _figure(_average(each.uf1)),
-        "uar": _figure(_average(each.uar)),
-        "accuracy": _figure(_average(each.accuracy)),
+        **_averages(each, HEADLINE),
         "clips": int(table["clip"].nunique() if "clip" in table else counts.sum((0, 2, 3)).max()),
         "subjects": len(counts) if "subject" in table else None,
         "intervals": _intervals(counts, **bounds),
+        **_averages(each, F1),
+        "per_class": _per_class(classes, counts, each),
+        "confusion": counts.sum((0, 1)).tolist(),
     }
 
 
@@ -132,42 +143,55 @@ def _intervals(counts: np.ndarray, resamples: int, confidence: float) -> dict[st
     if len(counts) < 2:
         return {"uf1": None, "uar": None}
     drawn = scores(resample(counts, resamples))
-    bounds = {name: interval(_average(getattr(drawn, name)), confidence) for name in ("uf1", "uar")}
-    return {name: [_figure(low), _figure(high)] for name, (low, high) in bounds.items()}
+    bounds = {name: interval(average(getattr(drawn, name)), confidence) for name in ("uf1", "uar")}
+    return {name: [figure(low), figure(high)] for name, (low, high) in bounds.items()}
 
 
-def _per_class(classes: tuple[str, ...], counts: np.ndarray, each: Scores) -> dict[str, dict[str, Any]]:
+def _per_class(classes: Sequence[str], counts: np.ndarray, each: Scores) -> dict[str, dict[str, Any]]:
     support = counts.sum((0, 3))
     return {
         name: {
-            "precision": _figure(_average(each.precision[:, c])),
-            "recall": _figure(_average(each.recall[:, c])),
-            "f1": _figure(_average(each.f1[:, c])),
+            "precision": figure(average(each.precision[:, c])),
+            "recall": figure(average(each.recall[:, c])),
+            "f1": figure(average(each.f1[:, c])),
             "support": int(support[:, c].max()),
         }
         for c, name in enumerate(classes)
     }
 
 
-def _by_yaw(table: pd.DataFrame, classes: int) -> dict[str, dict[str, Any]]:
-    """UF1, UAR and accuracy of each view in degrees; empty where only one was tested."""
+def _by_yaw(table: pd.DataFrame, classes: Sequence[str], bounds: dict[str, float]) -> dict[str, dict[str, Any]]:
+    """UF1, UAR and accuracy of each view in degrees, with intervals; empty where only one was tested."""
     if table["yaw"].nunique() < 2:
         return {}
     found = {}
     for yaw, part in table.groupby("yaw", sort=True):
-        each = scores(_count(part, classes).sum(0))
-        found[f"{yaw:g}"] = {name: _figure(_average(getattr(each, name))) for name in ("uf1", "uar", "accuracy")}
+        counts = count(part, len(classes))
+        found[f"{yaw:g}"] = {**_averages(scores(counts.sum(0)), HEADLINE), "intervals": _intervals(counts, **bounds)}
     return found
 
 
-def _seeds(seeds: list, each: Scores) -> dict[str, Any]:
+def _seeds(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     """UF1 and UAR of each seed, their mean and their sample standard deviation (None for one seed)."""
-    names = ("uf1", "uar")
+    names, seeds = ("uf1", "uar"), sorted(table["seed"].unique())
+    each = scores(count(table, len(classes)).sum(0))
     return {
-        "each": {str(s): {name: _figure(getattr(each, name)[k]) for name in names} for k, s in enumerate(seeds)},
-        "mean": {name: _figure(_average(getattr(each, name))) for name in names},
-        "std": {name: _figure(getattr(each, name).std(ddof=1)) if len(seeds) > 1 else None for name in names},
+        "each": {str(s): {name: figure(getattr(each, name)[k]) for name in names} for k, s in enumerate(seeds)},
+        "mean": _averages(each, names),
+        "std": {name: figure(getattr(each, name).std(ddof=1)) if len(seeds) > 1 else None for name in names},
     }
+
+
+def _calibration(predictions: pd.DataFrame, table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any] | None:
+    """Of the original view's scored rows; None where the table has no probabilities."""
+    found = probabilities(predictions.loc[table.index], classes)
+    if found is None:
+        return None
+    return calibration(found, *(table[name].to_numpy() for name in ("truth", "predicted", "seed")))
+
+
+def _averages(each: Scores, names: Sequence[str]) -> dict[str, float | None]:
+    return {name: figure(average(getattr(each, name))) for name in names}
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
@@ -179,10 +203,6 @@ def _mean(values: np.ndarray, over: np.ndarray) -> np.ndarray:
     return _ratio(np.sum(np.where(over, values, 0.0), -1), np.sum(over, -1))
 
 
-def _average(values: np.ndarray) -> np.ndarray:
+def average(values: np.ndarray) -> np.ndarray:
     """Mean along the last axis, the seeds, of what is defined."""
     return _mean(values, np.isfinite(values))
-
-
-def _figure(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), DIGITS)

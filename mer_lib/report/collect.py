@@ -10,11 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from mer_lib import clips as clip_table
-from mer_lib.evaluation import leaderboard
+from mer_lib.evaluation import comparisons, leaderboard
 from mer_lib.evaluation.predictions import read, unscored
 from mer_lib.provenance import file_digest, versions
 from mer_lib.report.data import Example, Key, ReportData
 from mer_lib.store import Store
+
+FILMS = 3  # example clips that are shown as a film
 
 
 def collect(
@@ -30,9 +32,11 @@ def collect(
     registered: Sequence[str],
     motion: Sequence[str],
     examples: int,
+    baselines: Sequence[str] = (),
 ) -> ReportData:
-    """What the page shows, read from files.
+    """What the report shows, read from files.
 
+    ``tables`` are the paths of clips, leaderboard, problems, costs and, where the run made them, comparisons;
     ``metrics``, ``predictions`` and ``curves`` stand in the order of ``experiments``; ``registered`` and ``motion`` are
     stores by shard, of which ``examples`` clips of different classes and people are shown.
     """
@@ -45,6 +49,8 @@ def collect(
         synthetic=synthetic,
         clips=clips,
         leaderboard=_leaderboard(tables["leaderboard"]),
+        comparisons=_comparisons(tables["comparisons"]) if "comparisons" in tables else pd.DataFrame(),
+        baselines=tuple(baselines),
         metrics={key: json.loads(Path(path).read_text(encoding="utf-8")) for key, path in named.items()},
         predictions=tested,
         curves={key: _curves(path) for key, path in zip(experiments, curves, strict=True)},
@@ -62,6 +68,25 @@ def collect(
     )
 
 
+def collect_controls(
+    corpus: str, *, synthetic: bool, clips: str, controls: str, identity: Sequence[str], compared: str | None = None
+) -> ReportData:
+    """What the page of controls shows: the table of their figures, in the leaderboard's columns, and identity probes.
+
+    ``compared``, where the run made it, is the table of comparisons, with what an oracle gains over its honest sibling.
+    """
+    return ReportData(
+        corpus=corpus,
+        synthetic=synthetic,
+        clips=clip_table.load(clips),
+        topic="controls",
+        controls=_leaderboard(controls),
+        comparisons=_comparisons(compared) if compared else pd.DataFrame(),
+        identity=[json.loads(Path(path).read_text(encoding="utf-8")) for path in identity],
+        provenance={"Versions": versions()},
+    )
+
+
 def _digest(path: str) -> str:
     with Store(path) as store:
         return store.digest[:16]
@@ -73,17 +98,23 @@ def _leaderboard(path: str) -> pd.DataFrame:
     return pd.read_csv(path, dtype=dict.fromkeys(leaderboard.TEXT, str), keep_default_na=False, na_values=figures)
 
 
+def _comparisons(path: str) -> pd.DataFrame:
+    figures = {name: [""] for name in comparisons.COLUMNS if name not in comparisons.TEXT}
+    return pd.read_csv(path, dtype=dict.fromkeys(comparisons.TEXT, str), keep_default_na=False, na_values=figures)
+
+
 def _curves(path: str) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"fold": str, "split": str})
 
 
 def _examples(clips: pd.DataFrame, registered: Sequence[str], motion: Sequence[str], count: int) -> list[Example]:
-    """Clips with their onset, apex, flow and strain."""
+    """Clips with their onset, apex, flow and strain, and the first few with all their frames."""
     where = {}
     for pictures, flows in zip(registered, motion, strict=True):
         with Store(flows) as store:
             where |= {clip: (pictures, flows) for clip in store.clips}
-    return [_example(clip, *where[clip]) for clip in _varied(clips[clips["clip"].isin(where)], count)]
+    shown = _varied(clips[clips["clip"].isin(where)], count)
+    return [_example(clip, *where[clip], film=at < FILMS) for at, clip in enumerate(shown)]
 
 
 def _varied(clips: pd.DataFrame, count: int) -> list[str]:
@@ -99,7 +130,7 @@ def _varied(clips: pd.DataFrame, count: int) -> list[str]:
     return chosen
 
 
-def _example(clip: str, pictures: str, flows: str) -> Example:
+def _example(clip: str, pictures: str, flows: str, *, film: bool) -> Example:
     with Store(pictures) as frames, Store(flows) as moved:
         onset, apex = (int(i) for i in moved.read(clip, "pair")[0])
         return Example(
@@ -108,4 +139,6 @@ def _example(clip: str, pictures: str, flows: str) -> Example:
             frames.read(clip, "frames", apex, apex + 1)[0],
             moved.read(clip, "flow")[0],
             moved.read(clip, "strain")[0],
+            frames.read(clip, "frames", onset) if film else None,
+            apex - onset,
         )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from mer_lib.evaluation.leaderboard import FULL
 
 Key = tuple[str, str]  # (protocol, experiment)
 
@@ -16,6 +19,8 @@ class Example:
     """One clip to look at: the pictures of onset and apex and the motion between them.
 
     ``onset`` and ``apex`` are (H, W, 3) uint8 RGB; ``flow`` (H, W, 2) in pixels, u right, v down; ``strain`` (H, W).
+    ``frames`` (T, H, W, 3), registered, from the onset on with the apex at position ``at``, are there for those that
+    are shown as a film.
     """
 
     clip: str
@@ -23,21 +28,41 @@ class Example:
     apex: np.ndarray
     flow: np.ndarray
     strain: np.ndarray
+    frames: np.ndarray | None = None
+    at: int = 0
+
+
+class Comparison(NamedTuple):
+    """A difference of UF1 with its interval, its corrected p (NaN where not tested) and whether it is real."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    real: bool
 
 
 @dataclass(frozen=True)
 class ReportData:
     """Everything the sections read; what is empty leaves its section out.
 
-    ``clips``, ``leaderboard``, ``predictions``, ``curves``, ``problems`` and ``costs`` are the contract's tables
-    (docs/contract.md), ``metrics`` what ``evaluation.metrics.summary`` returns, ``settings`` the text of the settings
-    in force (YAML) and ``provenance`` named groups of names and values, such as {'versions': {'torch': '2.13.0'}}.
+    ``clips``, ``leaderboard``, ``comparisons``, ``controls``, ``predictions``, ``curves``, ``problems`` and ``costs``
+    are the contract's tables (docs/contract.md), ``metrics`` what ``evaluation.metrics.summary`` returns, ``baselines``
+    the names of the experiments that every other must beat, ``identity`` what ``learning.controls.identity`` returns
+    with its ``descriptor``, ``settings`` the text of the settings in force (YAML) and ``provenance`` named groups of
+    names and values, such as {'versions': {'torch': '2.13.0'}}.
+    ``topic`` stands in the heading of a page that is not the report itself.
     """
 
     corpus: str
     synthetic: bool
     clips: pd.DataFrame
+    topic: str = ""
     leaderboard: pd.DataFrame = field(default_factory=pd.DataFrame)
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    baselines: Sequence[str] = ()
+    controls: pd.DataFrame = field(default_factory=pd.DataFrame)
+    identity: Sequence[Mapping[str, Any]] = ()
     metrics: Mapping[Key, dict] = field(default_factory=dict)
     predictions: Mapping[Key, pd.DataFrame] = field(default_factory=dict)
     curves: Mapping[Key, pd.DataFrame] = field(default_factory=dict)
@@ -49,10 +74,38 @@ class ReportData:
 
     @property
     def chance(self) -> float:
-        """UF1 and UAR of guessing, about: one over the classes that occur in the truth."""
-        return 1 / min(np.count_nonzero(np.sum(found["confusion"], axis=1)) for found in self.metrics.values())
+        """UAR of guessing, and UF1 about: one over the classes that occur in the truth."""
+        labels = self.clips.loc[self.clips["label"].ne(""), "label"].nunique()
+        occur = [np.count_nonzero(np.sum(found["confusion"], axis=1)) for found in self.metrics.values()]
+        return 1 / min(occur, default=labels)
+
+    def label(self, clip: str) -> str:
+        """A clip's class."""
+        row = self.clips.loc[self.clips["clip"] == clip, "label"]
+        return (row.iloc[0] if len(row) else "") or "no label"
 
     def name(self, key: Key) -> str:
         """An experiment's name, with its protocol where the page shows several."""
         protocols = {protocol for protocol, _ in (*self.metrics, *self.predictions, *self.curves)}
         return f"{key[1]} ({key[0]})" if len(protocols) > 1 else key[1]
+
+    def better_baseline(self, protocol: str) -> str | None:
+        """The baseline with the higher UF1 under a protocol: the line that every network must beat."""
+        board = self.leaderboard
+        known = board[
+            board["part"].eq(FULL) & board["protocol"].eq(protocol) & board["experiment"].isin(self.baselines)
+        ]
+        return str(known.loc[known["uf1"].idxmax(), "experiment"]) if len(known) else None
+
+    def compared(self, protocol: str, one: str, other: str) -> Comparison | None:
+        """The first minus the second, None where the two were not compared."""
+        if self.comparisons.empty:
+            return None
+        found = self.comparisons[self.comparisons["protocol"].eq(protocol)].set_index(["experiment_a", "experiment_b"])
+        if (one, other) in found.index:
+            row = found.loc[(one, other)]
+            return Comparison(row["uf1_difference"], row["low"], row["high"], row["p_corrected"], bool(row["real"]))
+        if (other, one) in found.index:
+            row = found.loc[(other, one)]
+            return Comparison(-row["uf1_difference"], -row["high"], -row["low"], row["p_corrected"], bool(row["real"]))
+        return None

@@ -26,6 +26,8 @@ _VARIABLES = {
     **{c: f"s{i + 1}" for i, c in enumerate(SERIES)},
 }
 _WIDTH = 4.6  # inches of 72 px: narrow enough for a telephone, wide enough for two beside each other on a desk
+_SMALL = 3.0  # three beside each other
+_PLATE = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}  # behind words that a line would cross
 _LOOK = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
@@ -64,19 +66,42 @@ class Dot:
     ranked: bool = True
 
 
-def dots(name: str, title: str, rows: Sequence[Dot], chance: float, alt: str) -> Markup:
-    """Values between 0 and 1 with their intervals, one row each, the label above its row; a dashed line at chance."""
+def dots(
+    name: str, title: str, rows: Sequence[Dot], chance: float, alt: str, *, baseline: float | None = None
+) -> Markup:
+    """Values between 0 and 1 with their intervals, one row each, the label above its row; dashed lines at chance and,
+    where given, at the baseline.
+    """
+    marks = [(chance, "chance", MUTED)] + ([(baseline, "baseline", SERIES[1])] if baseline is not None else [])
+    sides = ["center"] if len(marks) == 1 else ["right", "left"] if chance <= baseline else ["left", "right"]
     with matplotlib.rc_context(_LOOK):
         figure, axes = _rows(title, len(rows))
-        axes.axvline(chance, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
-        axes.text(chance, -0.72, "chance", color=MUTED, fontsize=9, ha="center", va="bottom")
+        for (x, text, colour), side in zip(marks, sides, strict=True):
+            axes.axvline(x, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
+            axes.text(x, -0.72, f" {text} ", color=colour, fontsize=9, ha=side, va="bottom")
         for y, row in enumerate(rows):
-            axes.text(0, y - 0.28, row.label, fontweight="bold", va="center")
-            axes.text(1, y - 0.28, f"{row.value:.3f}", va="center", ha="right")
+            axes.text(0, y - 0.28, row.label, fontweight="bold", va="center", bbox=_PLATE)
+            axes.text(1, y - 0.28, f"{row.value:.3f}", va="center", ha="right", bbox=_PLATE)
             axes.plot([row.low, row.high], [y + 0.14, y + 0.14], color=SERIES[0], linewidth=3, solid_capstyle="round")
             axes.plot(row.seeds, np.full(len(row.seeds), y + 0.14), "|", color=INK, markersize=11, markeredgewidth=1)
             fill = SERIES[0] if row.ranked else PAPER
             axes.plot(row.value, y + 0.14, "o", color=SERIES[0], markerfacecolor=fill, markersize=9, markeredgewidth=2)
+        return _svg(figure, name, alt)
+
+
+def reliability(name: str, title: str, bins: Sequence[Mapping[str, float]], alt: str) -> Markup:
+    """Accuracy over stated confidence, a dot a bin whose area is its share of the predictions; the diagonal is honest.
+
+    ``bins``: confidence, accuracy and predictions of each.
+    """
+    x, y, n = (np.array([each[key] for each in bins]) for key in ("confidence", "accuracy", "predictions"))
+    with matplotlib.rc_context(_LOOK):
+        figure = Figure(figsize=(_SMALL, _SMALL), layout="constrained")
+        axes = figure.add_subplot(title=title, xlabel="stated", ylabel="right", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+        axes.set(xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6), aspect="equal")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.vlines(x, x, y, color=SERIES[0], linewidth=1.5, alpha=0.6)
+        axes.scatter(x, y, s=20 + 400 * n / n.sum(), color=SERIES[0], alpha=0.85, linewidth=0, clip_on=False)
         return _svg(figure, name, alt)
 
 
@@ -98,15 +123,18 @@ def histograms(name: str, title: str, rows: Mapping[str, np.ndarray], alt: str) 
         return _svg(figure, name, alt)
 
 
-def lines(name: str, title: str, label: str, curves: Mapping[str, tuple[np.ndarray, ...]], alt: str) -> Markup:
-    """Curves over epochs: per split (epoch, mean, low, high), the band from low to high shaded."""
+def lines(
+    name: str, title: str, axes: tuple[str, str], curves: Mapping[str, tuple[np.ndarray, ...]], alt: str
+) -> Markup:
+    """Curves by label (x, value, low, high), the band from low to high shaded; ``axes`` are the names of both."""
     with matplotlib.rc_context(_LOOK):
         figure = Figure(figsize=(_WIDTH, 2.5), layout="constrained")
-        axes = figure.add_subplot(title=title, xlabel="epoch", ylabel=label)
-        for colour, (split, (epoch, mean, low, high)) in zip(SERIES, curves.items(), strict=False):
-            axes.fill_between(epoch, low, high, color=colour, alpha=0.18, linewidth=0)
-            axes.plot(epoch, mean, color=colour, linewidth=2, label=split)
-        axes.legend(loc="best")
+        drawn = figure.add_subplot(title=title, xlabel=axes[0], ylabel=axes[1])
+        for colour, (label, (x, value, low, high)) in zip(SERIES, curves.items(), strict=False):
+            drawn.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+            drawn.plot(x, value, color=colour, linewidth=2, label=label, marker="o" if len(x) < 20 else "")
+        if len(curves) > 1:
+            drawn.legend(loc="best")
         return _svg(figure, name, alt)
 
 

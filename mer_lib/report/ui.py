@@ -99,7 +99,22 @@ def count(value: Any) -> str:
 
 def span(low: Any, high: Any) -> str:
     """An interval, '' where there is none."""
-    return "" if pd.isna(low) or pd.isna(high) else f"{low:.2f} to {high:.2f}"
+    return "" if pd.isna(low) or pd.isna(high) else f"{low:.2f} to {high:.2f}".replace("-", "\u2212")
+
+
+def signed(value: Any, digits: int = 3) -> str:
+    """A difference with its sign, a dash where it is unknown."""
+    return MISSING if pd.isna(value) else f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def chance_of(p: Any) -> str:
+    """A p value as papers print it, a dash where nothing was tested."""
+    return MISSING if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+
+
+def verdict(text: str, right: bool) -> Markup:
+    """A word that says how something came out, coloured as good or bad."""
+    return Markup('<span class="{}">{}</span>').format("right" if right else "wrong", text)
 
 
 def duration(seconds: float) -> str:

@@ -61,6 +61,22 @@ def test_order_is_ranked_then_uf1_then_name():
     assert leaderboard(found).equals(leaderboard(found[::-1]))
 
 
+def test_baselines_stand_on_top_of_their_protocol():
+    good, poor = scored([N, P, N, P]), scored([P, N, P, N])
+    found = [
+        *rows(good, experiment="network", **FACTS),
+        *rows(poor, experiment="line", **{**FACTS, "baseline": True}),
+        *rows(poor, experiment="network", **{**FACTS, "protocol": "kfold"}),
+        *rows(good, experiment="shuffled", **{**FACTS, "control": True}),
+        *rows(good, experiment="cheat", **{**FACTS, "baseline": True, "selection": "oracle"}),
+    ]
+    board = leaderboard(found)
+    assert board[["protocol", "experiment"]].to_numpy().tolist() == [
+        ["kfold", "network"], ["loso", "line"], ["loso", "network"], ["loso", "cheat"], ["loso", "shuffled"],
+    ]  # fmt: skip
+    assert list(board["ranked"]) == [True, True, True, False, False] and tuple(board) == COLUMNS
+
+
 def test_parts_are_shown_where_there_are_several():
     one = rows(scored([N, P, N, P], dataset="casme2"), experiment="one", **FACTS)
     two = leaderboard(

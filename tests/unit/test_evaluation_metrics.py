@@ -94,9 +94,32 @@ def test_agrees_with_scikit_learn(pairs):
         sk.recall_score(truth, predicted, labels=present, average="macro", zero_division=0)
     )
     assert found.accuracy == pytest.approx(sk.accuracy_score(truth, predicted))
+    assert found.f1_micro == pytest.approx(sk.f1_score(truth, predicted, average="micro"))
     assert found.f1_macro == pytest.approx(sk.f1_score(truth, predicted, average="macro", zero_division=0))
     assert found.f1_weighted == pytest.approx(sk.f1_score(truth, predicted, average="weighted", zero_division=0))
     assert summary(table(truth, predicted), C)["confusion"] == confusion.tolist()
+
+
+def test_parts_have_all_figures_and_are_cut_from_the_same_rows(published):
+    found = summary(published)
+    for name, rows in published.groupby("dataset"):
+        part, truth, predicted = found["parts"][name], rows["truth"], rows["predicted"]
+        assert part["confusion"] == sk.confusion_matrix(truth, predicted).tolist()
+        for average in ("micro", "macro", "weighted"):
+            assert part[f"f1_{average}"] == pytest.approx(sk.f1_score(truth, predicted, average=average), abs=1e-6)
+        each = [part["per_class"][c]["recall"] for c in C]
+        assert each == pytest.approx(list(sk.recall_score(truth, predicted, average=None)), abs=1e-6)
+    parts = [found["parts"][name]["confusion"] for name in DATASETS.values()]
+    assert np.array_equal(np.sum(parts, axis=0), found["confusion"])
+
+
+def test_figures_averaged_over_folds_are_not_these(published):
+    """The two ways in use to average F1 over subjects, on the same predictions: far from .7209 and from each other."""
+    people = published.groupby("subject")
+    folds = [scores(sk.confusion_matrix(p["truth"], p["predicted"], labels=[0, 1, 2])) for _, p in people]
+    each = np.array([fold.f1 for fold in folds])
+    assert np.nan_to_num(each).mean() == pytest.approx(0.422, abs=0.001)
+    assert np.mean([fold.uf1 for fold in folds]) == pytest.approx(0.701, abs=0.001)
 
 
 def test_names_and_official_numbers_score_alike():
@@ -195,6 +218,21 @@ def test_order_of_rows_changes_nothing_and_the_file_is_json():
     rows = random_table(10, seeds=2).assign(dataset="d")
     shuffled = rows.sample(frac=1, random_state=0)
     assert json.dumps(summary(rows), allow_nan=False) == json.dumps(summary(shuffled), allow_nan=False)
+
+
+def test_a_subject_of_whom_nothing_was_scored_is_in_no_figure():
+    rows = random_table(12, subjects=6)
+    without = rows[rows["subject"] != "d/s0"]
+    blank = rows[rows["subject"] == "d/s0"].assign(truth="")
+    with problems.collect():
+        assert summary(pd.concat([without, blank])) == summary(without)
+    assert summary(without)["subjects"] == 5
+
+
+def test_equal_probabilities_leave_the_answer_that_was_given():
+    even = {f"p_{name}": 1 / 3 for name in C}
+    found = summary(table(["negative", "positive"], ["surprise", "positive"], **even))
+    assert found["accuracy"] == 0.5 and found["confusion"][0] == [0, 0, 1]
 
 
 def test_rows_without_truth_are_told_and_not_scored():

@@ -5,19 +5,17 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import numpy as np
 import pandas as pd
 import pytest
+from report_toys import CLASSES, headings, made_up, shown
 
 from mer_lib import clips, registry
-from mer_lib.evaluation.leaderboard import leaderboard, rows
 from mer_lib.evaluation.metrics import summary
 from mer_lib.report import figures
 from mer_lib.report.collect import collect
-from mer_lib.report.data import Example, ReportData
+from mer_lib.report.data import ReportData
 from mer_lib.report.page import build, write_page
 
-CLASSES = ("negative", "positive", "surprise")
 NASTY = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -46,53 +44,6 @@ class Outline(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def made_up(*, synthetic: bool = True) -> ReportData:
-    """A small run that never took place."""
-    rng = np.random.default_rng(0)
-    table = clips.table(
-        [
-            {"clip": f"toy/s{i % 4}/c{i}", "dataset": "toy", "subject": f"toy/s{i % 4}", "name": f"c{i}",
-             "kind": "video", "type": "micro", "fps": 200, "frames": 40, "label": CLASSES[i % 3]}
-            for i in range(24)
-        ]
-    )  # fmt: skip
-    metrics, predictions, board = {}, {}, []
-    for experiment, seeds in (("ststnet", 2), ("bi_woof", 1)):
-        one = table[["clip", "dataset", "subject"]].assign(yaw=0, truth=table["label"])
-        told = pd.concat([one.assign(seed=s, predicted=rng.choice(CLASSES, 24)) for s in range(seeds)])
-        key = ("loso", experiment)
-        predictions[key], metrics[key] = told, summary(told, CLASSES)
-        facts = {"method": experiment, "protocol": "loso", "selection": "fixed", "subject_disjoint": True}
-        board += rows(metrics[key], experiment=experiment, parameters=7, synthetic=synthetic, **facts)
-    epochs = pd.DataFrame({"fold": 0, "seed": 0, "epoch": range(5), "split": "train", "loss": 1.0, "uf1": 0.5})
-    flow = rng.normal(size=(16, 16, 2)).astype(np.float32)
-    picture = np.zeros((16, 16, 3), np.uint8)
-    return ReportData(
-        corpus="toy",
-        synthetic=synthetic,
-        clips=table,
-        leaderboard=leaderboard(board),
-        metrics=metrics,
-        predictions=predictions,
-        curves={("loso", "ststnet"): epochs.assign(accuracy=0.5)},
-        problems=pd.DataFrame(
-            [{"stage": "faces", "clip": "toy/s9/c9", "file": "c9.mkv", "severity": "skipped", "what": "no face",
-              "remedy": "check it"}]
-        ),
-        costs=pd.DataFrame(
-            [["faces", "", 2, 30.0, 500.0], ["train", "ststnet", 4, 90.0, 700.0]],
-            columns=["stage", "experiment", "jobs", "seconds", "peak_mb"],
-        ),
-        examples=[Example("toy/s0/c0", picture, picture, flow, np.abs(flow[..., 0]))],
-        provenance={"versions": {"torch": "2.13.0"}},
-        settings="motion:\n  onset_apex: tvl1_opencv\n",
-    )  # fmt: skip
-
-
-def headings(page: str) -> list[str]:
-    return re.findall(r'<section id="(\w+)"', page)
-
-
 @pytest.fixture(scope="module")
 def page() -> str:
     return build(made_up())
@@ -109,9 +60,11 @@ def test_empty_sections_vanish():
     data = made_up()
     bare = build(ReportData(corpus="toy", synthetic=False, clips=data.clips))
     assert headings(bare) == ["overview"]
-    without = {"problems": pd.DataFrame(), "costs": pd.DataFrame(), "examples": (), "curves": {}}
+    empty = {name: pd.DataFrame() for name in ("problems", "costs", "comparisons", "controls")}
+    without = {**empty, "examples": (), "curves": {}}
+    data = replace(data, identity=())
     left = headings(build(replace(data, **without)))
-    assert set(headings(build(data))) - set(left) == set(without)
+    assert set(headings(build(data))) - set(left) == {*without, "motion"}  # which shows the examples too
 
 
 def test_the_page_loads_nothing(page):
@@ -136,7 +89,7 @@ def test_ids_are_unique_and_references_lead_somewhere(page):
 def test_pictures_have_a_text_and_tables_have_scopes(page):
     outline = Outline(page)
     assert len(outline.all("img")) == 6 and all(image["alt"] for image in outline.all("img"))
-    assert len(outline.all("svg")) == 5 and all(drawing["aria-label"] for drawing in outline.all("svg"))
+    assert len(outline.all("svg")) > 8 and all(drawing["aria-label"] for drawing in outline.all("svg"))
     assert all(cell.get("scope") for cell in outline.all("th"))
     assert len(outline.all("caption")) == len(outline.all("table")) > 5
 
@@ -149,15 +102,23 @@ def test_drawings_take_the_pages_colours(page):
 
 def test_synthetic_results_are_called_so_everywhere(page):
     assert 'class="banner"' in page and "<title>Micro-expressions: toy (synthetic)</title>" in page
-    for name in ("overview", "leaderboard", "confusion", "subjects", "examples", "curves", "costs", "problems"):
+    for name in set(headings(page)) - {"provenance", "methods", "reading"}:
         section = re.search(rf'<section id="{name}".*?</section>', page, re.DOTALL).group()
         captions = re.findall(r"<caption>.*?</caption>|<figcaption>.*?</figcaption>", section, re.DOTALL)
         assert captions and all("synthetic data" in caption for caption in captions), name
-    assert "synthetic" not in build(made_up(synthetic=False)).split("</style>")[1]
 
 
-def test_real_faces_come_with_a_word_about_their_licence():
-    assert "Check what the licence" in build(made_up(synthetic=False))
+@pytest.fixture(scope="module")
+def real() -> str:
+    return build(made_up(synthetic=False))
+
+
+def test_real_results_are_not_called_synthetic(real):
+    assert "synthetic" not in real.split("</style>")[1]
+
+
+def test_real_faces_come_with_a_word_about_their_licence(real):
+    assert "Check what the licence" in real
 
 
 def test_text_is_escaped():
@@ -172,7 +133,11 @@ def test_text_is_escaped():
             problems=data.problems.assign(clip=NASTY, file=NASTY, what=NASTY, remedy=NASTY),
             examples=[replace(data.examples[0], clip=NASTY)],
             metrics={("loso", NASTY): data.metrics["loso", "ststnet"]},
-            leaderboard=data.leaderboard.assign(experiment=NASTY, method=NASTY),
+            leaderboard=data.leaderboard.assign(experiment=NASTY + data.leaderboard["experiment"], method=NASTY),
+            comparisons=data.comparisons.assign(experiment_a=NASTY + data.comparisons["experiment_a"]),
+            baselines=[NASTY + "baseline_rbf"],
+            controls=data.controls.assign(experiment=NASTY + data.controls["experiment"], method=NASTY),
+            identity=[{**data.identity[0], "descriptor": NASTY}],
             predictions={("loso", NASTY): data.predictions["loso", "ststnet"].assign(subject=NASTY)},
             curves={("loso", NASTY): data.curves["loso", "ststnet"]},
             costs=data.costs.assign(stage=NASTY, experiment=NASTY),
@@ -185,19 +150,20 @@ def test_text_is_escaped():
 
 
 def test_figures_on_the_page_are_the_leaderboards(page):
-    best = made_up().leaderboard.iloc[0]
+    data = made_up()
+    best = data.leaderboard.query("experiment == 'ststnet'").iloc[0]
     assert f"{best['uf1']:.3f}" in page and f"{best['uf1_low']:.2f} to {best['uf1_high']:.2f}" in page
     board = re.search(r'<section id="leaderboard".*?</section>', page, re.DOTALL).group()
-    assert "Not ranked<" not in board
-    oracle = made_up()
-    unranked = oracle.leaderboard.assign(ranked=False, selection="oracle")
-    assert "Not ranked<" in build(replace(oracle, leaderboard=unranked))
+    assert "Not ranked" not in board
+    for change, why in (({}, "a control"), ({"subject_disjoint": False}, "subjects on both sides")):
+        unranked = data.leaderboard.assign(ranked=False, **change)
+        assert f"Not ranked: {why}<" in shown(replace(data, leaderboard=unranked), "leaderboard")
 
 
 def test_unranked_results_stay_out_of_the_paper():
     data = made_up()
     unranked = data.leaderboard.assign(ranked=data.leaderboard["experiment"] == "ststnet")
-    text = re.search(r'<p class="copy">.*?</p>', build(replace(data, leaderboard=unranked))).group()
+    text = shown(replace(data, leaderboard=unranked), "methods")
     assert "STSTNet reached UF1" in text and "Bi-WOOF" not in text
     assert "TV-L1" in text and "24 labelled clips (8 negative, 8 positive and 8 surprise) of 4 subjects" in text
 
@@ -205,32 +171,36 @@ def test_unranked_results_stay_out_of_the_paper():
 def test_an_experiments_own_recipe_is_what_the_paper_says():
     recipe = "train: {optimizer: adam, lr: 5.0e-5, batch: 256, epochs: 800, selection: fixed}\n"
     own = "experiments: {ststnet: {method: ststnet, train: {epochs: 30, selection: inner}}}\n"
-    text = build(replace(made_up(), settings=recipe + own))
+    text = shown(replace(made_up(), settings=recipe + own), "methods")
     assert "learning rate of 5e-05, in batches of 256, for at most 30 epochs, the best" in text
 
 
 def test_optimizers_are_spelt_as_they_are():
     recipe = "train: {optimizer: %s, lr: 5.0e-5, batch: 256, epochs: 800, selection: fixed}\n"
     for name, spelt in (("adam", "Adam"), ("sgd", "SGD")):
-        assert f"was trained with {spelt} at a learning rate" in build(replace(made_up(), settings=recipe % name))
+        assert f"was trained with {spelt} at a learning rate" in shown(
+            replace(made_up(), settings=recipe % name), "methods"
+        )
 
 
 def test_chance_is_one_over_the_classes_that_occur(monkeypatch):
     """Three classes declared, two in the truth: the dashed line stands where the text says."""
     data, drawn = made_up(), []
     told = pd.DataFrame({"truth": ["negative", "positive"] * 9, "predicted": "negative"})
-    monkeypatch.setattr(figures, "dots", lambda *given: drawn.append(given[3]) or "")
-    page = build(replace(data, metrics={key: summary(told, CLASSES) for key in data.metrics}))
-    assert drawn == [0.5, 0.5]
-    assert "about 0.50 in both, which the figures call chance" in page
+    monkeypatch.setattr(figures, "dots", lambda *given, **more: drawn.append(given[3]) or "")
+    data = replace(data, metrics={key: summary(told, CLASSES) for key in data.metrics})
+    assert shown(data, "leaderboard") and drawn == [0.5, 0.5]
+    assert "about 0.50 in both, which the figures call chance" in shown(data, "reading")
 
 
 def gathered(folder, experiments, lost=()) -> ReportData:
     """``made_up`` written to files and collected again, its experiments under other names."""
     data = made_up()
-    names = dict(zip([key[1] for key in data.metrics], experiments, strict=True))
+    names = dict(zip([key[1] for key in data.metrics], experiments, strict=False))
     clips.save(data.clips, folder / "clips.csv")
-    data.leaderboard.assign(experiment=data.leaderboard["experiment"].map(names)).to_csv(folder / "b.csv", index=False)
+    board, pairs = data.leaderboard.replace(names), data.comparisons.replace(names)
+    board[board["experiment"].isin(experiments)].to_csv(folder / "b.csv", index=False)
+    pairs[pairs["experiment_a"].isin(experiments) & pairs["experiment_b"].isin(experiments)].to_csv(folder / "d.csv")
     data.problems.to_csv(folder / "p.csv", index=False)
     data.costs.to_csv(folder / "c.csv", index=False)
     files = {"metrics": [], "predictions": [], "curves": []}
@@ -242,7 +212,7 @@ def gathered(folder, experiments, lost=()) -> ReportData:
         told[~told["clip"].isin(lost)].to_csv(files["predictions"][-1], index=False)
         data.curves["loso", "ststnet"].to_csv(files["curves"][-1], index=False)
     tables = {name: folder / f"{name[0]}.csv" for name in ("problems", "costs")}
-    tables |= {"leaderboard": folder / "b.csv", "clips": folder / "clips.csv"}
+    tables |= {"leaderboard": folder / "b.csv", "clips": folder / "clips.csv", "comparisons": folder / "d.csv"}
     keys = [("loso", name) for name in experiments]
     pictures = {"registered": [], "motion": [], "examples": 0}
     return collect("toy", keys, synthetic=True, settings="", tables=tables, **files, **pictures)
@@ -252,7 +222,8 @@ def test_names_of_experiments_are_names(tmp_path):
     data = gathered(tmp_path, ["NA", "006"])
     assert set(data.leaderboard["experiment"]) == {"NA", "006"}
     assert data.leaderboard["ranked"].dtype == bool and data.leaderboard["uf1"].dtype == float
-    board = re.search(r'<section id="leaderboard".*?</section>', build(data), re.DOTALL).group()
+    assert data.compared("loso", "006", "NA").value == -data.compared("loso", "NA", "006").value
+    board = shown(data, "leaderboard")
     assert ">NA<" in board and ">006<" in board
     alone = gathered(tmp_path, ["006", "007"])
     assert set(alone.leaderboard["experiment"]) == {"006", "007"}
@@ -279,7 +250,7 @@ def test_clips_that_training_lost_are_among_what_went_wrong(tmp_path):
     data = gathered(tmp_path, ["one", "two"], lost=["toy/s0/c0", "toy/s0/c4"])
     told = data.problems[data.problems["stage"] == "train"]
     assert list(told["clip"]) == ["toy/s0/c0", "toy/s0/c4"]
-    wrong = re.search(r'<section id="problems".*?</section>', build(data), re.DOTALL).group()
+    wrong = shown(data, "problems")
     assert "toy/s0/c4" in wrong and "not in the predictions of one (loso), two (loso)" in wrong
 
 

@@ -1,4 +1,4 @@
-"""The leaderboard: figures with their intervals, and what may not be ranked, with the reason."""
+"""The leaderboard: figures with intervals, how each row stands to the baseline and the best, and what is not ranked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from mer_lib.registry import register
 from mer_lib.report import figures, ui
 from mer_lib.report.data import ReportData
 
-COLUMNS = ("experiment", "UF1", "UAR", "accuracy", "seeds", "parameters", "protocol", "epoch chosen")
+COLUMNS = (
+    "experiment", "UF1", "UAR", "accuracy", "against the baseline", "against the best", "seeds", "parameters",
+    "epoch chosen",
+)  # fmt: skip
+TEXT = ("against the baseline", "against the best", "epoch chosen")
 
 
 @register("section", "leaderboard", order=20, title="Leaderboard")
@@ -19,26 +23,37 @@ def section(data: ReportData) -> Markup | None:
     board = data.leaderboard
     if board.empty or not data.metrics:
         return None
+    board = board[board["selection"] != "oracle"]  # shown in a section of its own
     full = board[board["part"] == FULL]
-    groups = {_heading(ranked): _rows(part) for ranked, part in full.groupby("ranked", sort=False)}
+    groups = {heading: _rows(data, rows) for heading, rows in full.groupby(_headings(data, full), sort=False)}
     blocks = [
         ui.figure(
             ui.grid(_figure(data, full, name) for name in ("uf1", "uar")),
             "Dots are means over seeds, bars are bootstrap intervals over subjects, ticks are single seeds. "
-            "Hollow dots are not ranked. The dashed line is chance.",
+            "Hollow dots are not ranked.",
             synthetic=data.synthetic,
         ),
-        ui.table(
-            "Results on the whole corpus", COLUMNS, groups, synthetic=data.synthetic, text=("protocol", "epoch chosen")
-        ),
+        ui.table("Results on the whole corpus", COLUMNS, groups, synthetic=data.synthetic, text=TEXT),
     ]
     if len(board) > len(full):
-        blocks.append(_parts(data))
+        blocks.append(_parts(data, board))
     return Markup("\n").join(blocks)
 
 
-def _heading(ranked: bool) -> str:
-    return "Ranked" if ranked else "Not ranked"
+def _headings(data: ReportData, full: pd.DataFrame) -> pd.Series:
+    """The heading that each row stands under; it names the protocol where there are several."""
+    several = full["protocol"].nunique() > 1
+    return full.apply(
+        lambda row: (f"{ui.title('protocol', row['protocol'])}: " if several else "") + _standing(data, row), axis=1
+    )
+
+
+def _standing(data: ReportData, row: pd.Series) -> str:
+    if row["experiment"] in data.baselines and row["ranked"]:
+        return "The line that every network must beat"
+    if row["ranked"]:
+        return "Ranked"
+    return "Not ranked: a control" if row["subject_disjoint"] else "Not ranked: subjects on both sides"
 
 
 def _figure(data: ReportData, full: pd.DataFrame, name: str) -> Markup:
@@ -52,29 +67,52 @@ def _figure(data: ReportData, full: pd.DataFrame, name: str) -> Markup:
                 data.name((row.protocol, row.experiment)), value, low, high, seeds if len(seeds) > 1 else (), row.ranked
             )
         )
+    protocols = full["protocol"].unique()
+    best = full.loc[full["experiment"] == data.better_baseline(protocols[0]), name] if len(protocols) == 1 else ()
     said = "; ".join(f"{d.label} {ui.number(d.value)}" for d in dots)
-    return figures.dots(f"board-{name}", name.upper(), dots, data.chance, f"Dot plot of {name.upper()}: {said}")
+    return figures.dots(
+        f"board-{name}", name.upper(), dots, data.chance, f"Dot plot of {name.upper()}: {said}",
+        baseline=best.iloc[0] if len(best) else None,
+    )  # fmt: skip
 
 
-def _rows(board: pd.DataFrame) -> list[list[str | ui.Cell]]:
+def _rows(data: ReportData, board: pd.DataFrame) -> list[list[str | ui.Cell]]:
     return [
         [
             ui.Cell(row.experiment, row.method if row.method != row.experiment else ""),
             ui.Cell(ui.number(row.uf1), ui.span(row.uf1_low, row.uf1_high)),
             ui.Cell(ui.number(row.uar), ui.span(row.uar_low, row.uar_high)),
             ui.number(row.accuracy),
+            _against(data, row, data.better_baseline(row.protocol), "the line", "beats it"),
+            _against(data, row, _best(data, row.protocol), "the best", "better"),
             ui.count(row.seeds),
             ui.count(row.parameters),
-            ui.Cell(row.protocol, "" if row.subject_disjoint else "subjects on both sides"),
-            ui.Cell(row.selection, "on the test subject" if row.selection == "oracle" else ""),
+            row.selection,
         ]
         for row in board.itertuples()
     ]
 
 
-def _parts(data: ReportData) -> Markup:
+def _best(data: ReportData, protocol: str) -> str | None:
+    board = data.leaderboard
+    ranked = board[board["ranked"] & board["part"].eq(FULL) & board["protocol"].eq(protocol)]
+    return str(ranked.loc[ranked["uf1"].idxmax(), "experiment"]) if len(ranked) else None
+
+
+def _against(data: ReportData, row, other: str | None, itself: str, won: str) -> ui.Cell:
+    """How a row stands to another: the word, and the difference with its corrected p under it."""
+    if row.experiment == other:
+        return ui.Cell(itself)
+    found = data.compared(row.protocol, row.experiment, other) if other else None
+    if found is None:
+        return ui.Cell(ui.MISSING)
+    word = ui.verdict(won if found.value > 0 else "worse", found.value > 0) if found.real else "not separable"
+    return ui.Cell(word, f"{ui.signed(found.value)}, p {ui.chance_of(found.p)}")
+
+
+def _parts(data: ReportData, board: pd.DataFrame) -> Markup:
     """The data sets of a composite, cut from the same folds."""
-    parts = data.leaderboard[data.leaderboard["part"] != FULL]
+    parts = board[board["part"] != FULL]
     names = sorted(parts["part"].unique())
     rows = []
     for (experiment, protocol), group in parts.groupby(["experiment", "protocol"], sort=False):

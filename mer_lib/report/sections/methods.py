@@ -15,6 +15,7 @@ from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
 
+HOLM = "Holm: A simple sequentially rejective multiple test procedure (1979), Scandinavian Journal of Statistics 6"
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
@@ -29,7 +30,7 @@ def section(data: ReportData) -> Markup | None:
         *_corpus(data),
         *_stages(settings, cited),
         *_learning(data, settings, cited),
-        *_evaluation(data, settings),
+        *_evaluation(data, settings, cited),
     ]
     text = ui.paragraph(" ".join(sentences), "copy")
     return text + ui.render("references.html.j2", references=cited)
@@ -74,8 +75,7 @@ def _stages(settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
 def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
     """A sentence for each ranked experiment, with its own overrides of the training recipe."""
     for row in _ranked(data.leaderboard).itertuples():
-        own = settings.get("experiments", {}).get(row.experiment)
-        own = own if isinstance(own, dict) else {}
+        own = _own(settings, row.experiment)
         network = row.method in registry.entries("model")
         name, source = _named("model" if network else "descriptor", row.method, cited)
         train = {**settings.get("train", {}), **own.get("train", {})}
@@ -84,10 +84,23 @@ def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> I
                 f"{name}{source} was trained with {OPTIMIZERS[train['optimizer']]} at a learning rate of "
                 f"{float(train['lr']):g}, in batches of {train['batch']}, for {_epochs(train)}."
             )
-        elif not network and (classifier := settings.get("classifier")):
-            yield f"{name}{source} features were classified ({ui.title('classifier', classifier['name'])})."
+        elif not network and (classifier := _classifier(settings, own)):
+            balanced = ", classes balanced" if train.get("class_weights") == "balanced" else ""
+            yield f"{name}{source} features were classified ({ui.title('classifier', classifier)}{balanced})."
         else:
             yield f"{name}{source} was evaluated."
+
+
+def _own(settings: dict[str, Any], experiment: str) -> dict[str, Any]:
+    """What the settings say of one experiment or baseline beyond its method."""
+    named = {**(settings.get("baselines") or {}), **settings.get("experiments", {})}
+    own = named.get(experiment)
+    return own if isinstance(own, dict) else {}
+
+
+def _classifier(settings: dict[str, Any], own: dict[str, Any]) -> str | None:
+    given = own.get("classifier", settings.get("classifier"))
+    return given.get("name") if isinstance(given, dict) else given
 
 
 def _epochs(train: dict[str, Any]) -> str:
@@ -96,13 +109,19 @@ def _epochs(train: dict[str, Any]) -> str:
     return f"{train['epochs']} epochs"
 
 
-def _evaluation(data: ReportData, settings: dict[str, Any]) -> Iterator[str]:
+def _evaluation(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
     protocols = dict.fromkeys(protocol for protocol, _ in data.metrics)
     named = ui.listing(ui.title("protocol", protocol) for protocol in protocols)
     yield f"Evaluation was by {named}; UF1 and UAR were computed from predictions pooled over all folds."
     if bounds := settings.get("evaluation"):
         share, resamples = bounds["confidence"], bounds["resamples"]
         yield f"Intervals ({share:.0%}) come from {resamples:,} bootstrap resamples of the subjects."
+    if len(data.comparisons) and data.comparisons["p"].notna().any():
+        source = _cite(HOLM, cited)
+        yield (
+            "Methods were compared by paired permutation tests over subjects on the difference of pooled UF1, "
+            f"corrected for all pairs {source}."
+        )
     for row in _ranked(data.leaderboard).itertuples():
         interval = "" if pd.isna(row.uf1_low) else f" ({ui.span(row.uf1_low, row.uf1_high)})"
         name = ui.title("descriptor", ui.title("model", row.method))

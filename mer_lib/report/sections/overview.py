@@ -15,7 +15,7 @@ from mer_lib.report.data import ReportData
 def section(data: ReportData) -> Markup:
     """Clips, subjects and classes of the corpus, the experiments and the best ranked figure."""
     clips = data.clips
-    skipped = data.problems["severity"].eq("skipped").sum() if len(data.problems) else 0
+    skipped = data.problems["severity"].eq("skipped").sum() if "severity" in data.problems else None
     tiles = [
         (ui.count(len(clips)), "clips"),
         (ui.count(clips["subject"].nunique()), "subjects"),
@@ -28,6 +28,8 @@ def section(data: ReportData) -> Markup:
 
 
 def _lead(data: ReportData) -> Markup:
+    if not data.metrics and len(data.controls):
+        return ui.paragraph(f"What must come out if nothing leaks, tried on {data.corpus}.", "lead")
     if not data.metrics:
         return ui.paragraph(f"No experiment was evaluated on {data.corpus}.", "lead")
     experiments = dict.fromkeys(experiment for _, experiment in data.metrics)
@@ -40,7 +42,20 @@ def _lead(data: ReportData) -> Markup:
         interval = ui.span(best["uf1_low"], best["uf1_high"])
         text += f" Best ranked: {best['experiment']}, UF1 {ui.number(best['uf1'])}"
         text += f" (interval {interval})." if interval else "."
+        text += _against_the_line(data, best)
     return ui.paragraph(text, "lead")
+
+
+def _against_the_line(data: ReportData, best: pd.Series) -> str:
+    """Whether the best really beats the baseline; '' where there is none to beat."""
+    line = data.better_baseline(best["protocol"])
+    if line == best["experiment"]:
+        return " It is the baseline: nothing beats it."
+    found = data.compared(best["protocol"], best["experiment"], line) if line else None
+    if found is None:
+        return ""
+    beats = "really beats" if found.real else "cannot be told apart from"
+    return f" It {beats} the baseline, {line} (difference {ui.signed(found.value)}, p {ui.chance_of(found.p)})."
 
 
 def _rates(fps: pd.Series) -> str:

@@ -1,0 +1,235 @@
+"""What the report says of differences, baselines, oracles, controls, calibration and views."""
+
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+from report_toys import headings, made_up, shown
+
+from mer_lib import clips
+from mer_lib.evaluation.comparisons import COLUMNS
+from mer_lib.evaluation.leaderboard import leaderboard
+from mer_lib.learning.guard import KINDS
+from mer_lib.report import figures
+from mer_lib.report.collect import collect_controls
+from mer_lib.report.page import build
+
+
+def pairs(*given: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Comparisons (a, b, UF1 difference, corrected p) under loso."""
+    rest = dict.fromkeys(COLUMNS[3:], 0.0)
+    rows = [
+        {**rest, "protocol": "loso", "experiment_a": a, "experiment_b": b, "uf1_difference": gap, "low": gap - 0.1,
+         "high": gap + 0.1, "p": p, "p_corrected": p, "real": p < 0.05}
+        for a, b, gap, p in given
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The cells of each row of a section's tables, as text, by the row's first cell."""
+    found = {}
+    for row in re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL):
+        cells = [re.sub(r"<small>.*?</small>|<[^>]*>", "", c) for c in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)]
+        found[cells[0]] = cells[1:]
+    return found
+
+
+def placed(uf1: dict[str, float], comparisons: pd.DataFrame):
+    """``made_up`` with these figures, in a leaderboard sorted by them."""
+    data = made_up()
+    board = data.leaderboard[data.leaderboard["experiment"].isin(uf1)].copy()
+    board["uf1"] = board["experiment"].map(uf1)
+    board["baseline"] = board["experiment"].isin(data.baselines)
+    return replace(data, leaderboard=leaderboard(board.to_dict("records")), comparisons=comparisons)
+
+
+UF1 = {"baseline_linear": 0.5, "baseline_rbf": 0.6, "ststnet": 0.7, "bi_woof": 0.4}
+PAIRS = (
+    ("ststnet", "baseline_rbf", 0.1, 0.01), ("baseline_rbf", "bi_woof", 0.2, 0.02), ("ststnet", "bi_woof", 0.3, 0.001),
+    ("ststnet", "baseline_linear", 0.2, 0.04), ("baseline_rbf", "baseline_linear", 0.1, 0.5),
+    ("baseline_linear", "bi_woof", 0.1, 0.3),
+)  # fmt: skip
+
+
+def test_each_row_says_how_it_stands_to_the_better_baseline_and_to_the_best():
+    rows = rows_of(shown(placed(UF1, pairs(*PAIRS)), "leaderboard"))
+    assert {name: rows[name][3:5] for name in UF1} == {
+        "baseline_rbf": ["the line", "worse"],
+        "baseline_linear": ["not separable", "worse"],
+        "ststnet": ["beats it", "the best"],
+        "bi_woof": ["worse", "worse"],
+    }
+    names = [name for name in rows if name in UF1]
+    assert names == ["baseline_rbf", "baseline_linear", "ststnet", "bi_woof"]
+
+
+@pytest.mark.parametrize(
+    ("p", "uf1", "said"),
+    [
+        (0.01, UF1, "It really beats the baseline, baseline_rbf (difference +0.100, p .010)."),
+        (0.2, UF1, "It cannot be told apart from the baseline, baseline_rbf (difference +0.100, p .200)."),
+        (0.01, {**UF1, "baseline_rbf": 0.9}, "It is the baseline: nothing beats it."),
+    ],
+)
+def test_the_first_paragraph_says_whether_the_baseline_is_beaten(p, uf1, said):
+    assert said in shown(placed(uf1, pairs(("ststnet", "baseline_rbf", 0.1, p))), "overview")
+
+
+def test_the_line_to_beat_is_drawn_at_the_better_baseline(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "dots", lambda name, *_, **more: drawn.append((name, more.get("baseline"))) or "")
+    data = placed(UF1, pairs(*PAIRS))
+    shown(data, "leaderboard")
+    uar = data.leaderboard.set_index("experiment").at["baseline_rbf", "uar"]
+    assert drawn[:2] == [("board-uf1", 0.6), ("board-uar", uar)]
+
+
+def test_the_matrix_has_each_pair_both_ways_and_tints_what_is_real():
+    text = shown(placed(UF1, pairs(*PAIRS)), "comparisons")
+    matrix = text.split("<details>")[0]
+    rows = rows_of(matrix)
+    order = ["baseline_rbf", "baseline_linear", "ststnet", "bi_woof"]
+    assert [name for name in rows if name in UF1] == order
+    assert rows["ststnet"] == ["+0.100", "+0.200", "", "+0.300"]
+    assert rows["bi_woof"] == ["−0.200", "−0.100", "−0.300", ""]
+    assert matrix.count("--tint") == 8
+    assert "Pairs compared: 6; really different: 4." in matrix
+
+
+def test_many_experiments_are_listed_the_surest_first():
+    names = [f"e{k}" for k in range(12)]
+    many = pairs(*((a, b, 0.1, 1 - k / 20) for k, (a, b) in enumerate(pairwise(names))))
+    text = shown(replace(made_up(), comparisons=many), "comparisons")
+    assert "UF1 of the row" not in text and list(rows_of(text))[1] == "e10 − e11"
+
+
+def test_an_oracle_stands_apart_and_its_inflation_is_said():
+    data = made_up()
+    assert not any("@oracle" in shown(data, name) for name in ("leaderboard", "methods", "comparisons", "overview"))
+    board = data.leaderboard.set_index("experiment")
+    gap = board.at["ststnet@oracle", "uf1"] - board.at["ststnet", "uf1"]
+    (row,) = [cells for name, cells in rows_of(shown(data, "oracle")).items() if name == "ststnet"]
+    assert row[2] == f"{gap:+.3f}".replace("-", "−")
+    interval = data.comparisons.set_index("experiment_a").loc["ststnet@oracle"]
+    assert f"{interval['low']:.2f} to {interval['high']:.2f}".replace("-", "−") in shown(data, "oracle")
+    honest = data.leaderboard[data.leaderboard["selection"] != "oracle"]
+    assert shown(replace(data, leaderboard=honest), "oracle") == ""
+
+
+def test_an_oracle_without_its_honest_sibling_is_not_shown():
+    data = made_up()
+    alone = data.leaderboard[data.leaderboard["experiment"] != "ststnet"]
+    assert shown(replace(data, leaderboard=alone), "oracle") == ""
+
+
+def controlled(uar: float, low: float | None, high: float | None, **change) -> str:
+    """The section of controls for one control with this UAR."""
+    data = made_up()
+    row = data.controls.head(1).assign(uar=uar, uar_low=low, uar_high=high, **change)
+    return shown(replace(data, controls=row), "controls")
+
+
+@pytest.mark.parametrize(
+    ("uar", "low", "high", "verdict"),
+    [
+        (0.34, 0.30, 0.38, "at chance"),
+        (0.333333, 0.333333, 0.333333, "at chance"),  # a constant answer, as its file rounds it
+        (0.333333, None, None, "at chance"),
+        (0.41, 0.36, 0.46, "above chance: look for a leak"),
+        (0.25, 0.20, 0.30, "below chance: look for a fault"),
+    ],
+)
+def test_a_control_lands_where_its_interval_is(uar, low, high, verdict):
+    assert verdict in controlled(uar, low, high)
+
+
+def test_an_oracle_among_the_controls_is_not_judged_against_chance():
+    data = made_up()
+    names = data.leaderboard["experiment"].isin(["ststnet", "ststnet@oracle"])
+    told = replace(data, controls=pd.concat([data.controls.head(1), data.leaderboard[names]]))
+    judged = rows_of(shown(told, "controls"))
+    assert data.controls["experiment"][0] in judged and not {"ststnet", "ststnet@oracle"} & set(judged)
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.01, "tells people apart"), (0.2, "does not tell people apart")])
+def test_the_identity_probe_is_held_against_names_dealt_anew(p, verdict):
+    data = made_up()
+    told = replace(data, identity=[{**data.identity[0], "p": p}])
+    assert rows_of(shown(told, "controls"))["flow28"][-1] == verdict
+
+
+def test_the_page_of_controls(tmp_path):
+    data = made_up()
+    clips.save(data.clips, tmp_path / "clips.csv")
+    data.controls.to_csv(tmp_path / "controls.csv", index=False)
+    (tmp_path / "flow28.json").write_text(json.dumps(data.identity[0]))
+    told = collect_controls(
+        "toy", synthetic=True, clips=tmp_path / "clips.csv", controls=tmp_path / "controls.csv",
+        identity=[tmp_path / "flow28.json"],
+    )  # fmt: skip
+    page = build(told)
+    assert headings(page) == ["overview", "controls", "provenance"]
+    assert told.chance == pytest.approx(1 / 3) and "expected UAR of 0.333" in page
+    assert "<title>Micro-expressions: toy, controls (synthetic)</title>" in page
+    assert "What must come out if nothing leaks" in page
+
+
+def test_scores_of_machines_are_not_called_probabilities():
+    rows = rows_of(shown(made_up(), "calibration"))
+    assert rows["ststnet"][-1] == "softmax of a network" and rows["baseline_rbf"][-1] == "no probabilities"
+    ece = made_up().metrics["loso", "ststnet"]["calibration"]
+    assert rows["ststnet"][:2] == [f"{ece['ece']:.3f}", f"{ece['ece_if_calibrated']:.3f}"]
+
+
+def test_views_are_drawn_where_there_are_several(monkeypatch):
+    data, drawn = made_up(), []
+    monkeypatch.setattr(figures, "lines", lambda *given: drawn.append(given) or "")
+    assert shown(data, "views")
+    ((_, title, axes, curves, _),) = drawn
+    assert (title, axes) == ("ststnet", ("yaw", "UF1"))
+    yaw, value, low, high = curves["UF1"]
+    told = data.metrics["loso", "ststnet"]["by_yaw"]
+    assert list(yaw) == [0, 45] and list(value) == [told["0"]["uf1"], told["45"]["uf1"]]
+    assert [low[1], high[1]] == told["45"]["intervals"]["uf1"]
+    one = {key: {**found, "by_yaw": {}} for key, found in data.metrics.items()}
+    assert shown(replace(data, metrics=one), "views") == ""
+
+
+def test_seeds_are_shown_where_there_are_several():
+    data = made_up()
+    rows = rows_of(shown(data, "seeds"))
+    assert set(rows) == {"experiment", "ststnet"}
+    each = [one["uf1"] for one in data.metrics["loso", "ststnet"]["seeds"]["each"].values()]
+    assert rows["ststnet"][3:5] == [f"{min(each):.3f}", f"{max(each):.3f}"]
+    one = {key: found for key, found in data.metrics.items() if key[1] != "ststnet"}
+    assert shown(replace(data, metrics=one), "seeds") == ""
+
+
+def test_baselines_are_described_by_their_own_classifier():
+    settings = (
+        "classifier: {name: svm_linear, options: {}}\n"
+        "baselines: {baseline_rbf: {method: flow28, classifier: knn, train: {class_weights: balanced}}}\n"
+    )
+    text = shown(replace(made_up(), settings=settings), "methods")
+    assert "classified (Linear SVM, one machine a class)" in text
+    assert re.search(r"classified \([^)]*, classes balanced\)", text)
+    assert "paired permutation tests over subjects" in text and "Holm" in text
+
+
+def test_several_protocols_are_ranked_apart():
+    data = made_up()
+    other = data.leaderboard.assign(protocol="kfold", baseline=False)
+    both = leaderboard([*data.leaderboard.assign(baseline=False).to_dict("records"), *other.to_dict("records")])
+    text = shown(replace(data, leaderboard=both), "leaderboard")
+    groups = re.findall(r'class="group">(.*?)<', text)
+    assert len(groups) == len(set(groups)) == 4 and all(": " in group for group in groups)
+
+
+def test_the_page_names_every_leak_that_is_refused():
+    text = shown(made_up(), "reading")
+    for kind in KINDS:
+        assert f">{kind}<" in text
