@@ -1,4 +1,4 @@
-"""Training curves, and the choice of an epoch from them."""
+"""Training curves, the choice of an epoch from them, and the choice that must not be made: the oracle."""
 
 from __future__ import annotations
 
@@ -54,6 +54,23 @@ class Curves:
     def frame(self) -> pd.DataFrame:
         """The table of the contract: fold, seed, epoch, split, loss, accuracy, uf1."""
         return pd.DataFrame(self._rows, columns=list(COLUMNS))
+
+
+class Oracle:
+    """What the best recorded epoch on the test rows themselves would have given: a record, never used for anything.
+
+    The highest accuracy wins, among equals the lowest loss, then the latest epoch.
+    """
+
+    def __init__(self) -> None:
+        self.probabilities: np.ndarray | None = None
+        self._best = (-1.0, 0.0)
+
+    def add(self, truth: np.ndarray, probabilities: np.ndarray) -> None:
+        """Look at the test rows after one more epoch."""
+        found = figures(truth, probabilities)
+        if (reached := (found["accuracy"], -found["loss"])) >= self._best:
+            self._best, self.probabilities = reached, probabilities
 
 
 def best_epoch(curve: pd.DataFrame) -> int:

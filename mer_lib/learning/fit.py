@@ -1,8 +1,8 @@
-"""Fitting: every fold and every seed of an experiment, one after the other, behind the guard.
+"""Fitting: every fold and every seed of an experiment behind the guard.
 
-Each fit draws from seeds derived from the experiment's seed and the fold's name and runs on one thread, so a fold's
-predictions are the same bytes whichever folds share its job and however many cores the machine has; jobs, not threads,
-run side by side.
+Each fit draws from seeds derived from the experiment's seed and the fold's name and runs on one thread, so on a CPU a
+fold's predictions are the same bytes whichever folds share its job and however many cores the machine has; jobs, not
+threads, run side by side. On a GPU the folds and seeds of a job may be one computation, the same but for the last bits.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from mer_lib import registry
 from mer_lib.learning import guard
 from mer_lib.learning.curves import COLUMNS as CURVE_COLUMNS
-from mer_lib.learning.curves import Curves, best_epoch
-from mer_lib.learning.folds import TEST, TRAIN, VALIDATION, Fold
+from mer_lib.learning.fits import Fit, fit_each
+from mer_lib.learning.folds import Fold
 from mer_lib.learning.guard import Guarded
-from mer_lib.learning.learner import Diverged, Fitted, Learner, Predict, Recipe, State, make, names
-from mer_lib.learning.protocols import everything, inner_split
-from mer_lib.learning.samples import Samples, encode
-from mer_lib.learning.seeds import derive
-from mer_lib.problems import BadInput, note
+from mer_lib.learning.learner import Fitted, Grouped, Learner, Recipe, State, make
+from mer_lib.learning.parts import Parts
+from mer_lib.learning.protocols import everything
+from mer_lib.learning.samples import Samples
+from mer_lib.problems import note
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,15 @@ class FoldRun:
 
     ``predictions``: clip, dataset, subject, yaw, fold, seed, truth, predicted, p_<class>…
     (a row a test sample and seed).
+    ``oracle``: the same columns, as the best recorded epoch on the test rows themselves would have predicted them
+    (curves.Oracle); empty unless the recipe asks for it, and for classifiers. It shows what that practice is worth.
     ``curves``: fold, seed, epoch, split, loss, accuracy, uf1; empty for classifiers.
     ``models``: the trained model by (fold, seed).
     ``mixed_subjects``: by fold, the subjects trained on and tested; empty under a subject-disjoint protocol.
     """
 
     predictions: pd.DataFrame
+    oracle: pd.DataFrame
     curves: pd.DataFrame
     models: dict[tuple[str, int], Fitted]
     mixed_subjects: dict[str, list[str]]
@@ -74,29 +77,33 @@ def run_folds(
     options: Mapping[str, Any] | None = None,
     train: Mapping[str, Any] | None = None,
     device: str = "cpu",
+    keep: Path | None = None,
 ) -> FoldRun:
     """Fit and test each fold with each seed.
 
     ``kind`` and ``name`` pick a registered model or classifier; ``options`` are its own, ``train`` a Recipe's values.
+    In the folder ``keep`` each finished fold is kept, or the group of folds that is computed at once, and taken from
+    there when the same run is started again; its owner removes it when the run is done.
     A fold without a test or a training sample is noted and gives no rows. Raises LeakError before anything is fitted on
     a leak, and BadInput for names, options, labels outside ``classes`` and a loss that is no longer a number.
     """
     recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
     learner = make(kind, name, len(classes), options, recipe, device)
     guard.check_folds(folds, samples.table)
-    runs, started, total = [], time.monotonic(), len(folds) * len(seeds)
+    made = {"kind": kind, "name": name, "classes": list(classes), "options": options}
+    parts = Parts(keep, samples, {**made, "seeds": list(seeds), "train": asdict(recipe), "device": device})
+    runs, started, computed = [], time.monotonic(), 0
+    units = _units([fold for fold in folds if _worth_fitting(samples, fold, classes)], learner)
     with threadpool_limits(1):
-        for fold in folds:
-            if not _worth_fitting(samples, fold, classes):
-                continue
-            for seed in seeds:
-                guarded = Guarded(samples, fold)
-                state, curves = _fit(guarded, learner, recipe, classes, seed)
-                model = Fitted(kind, name, tuple(classes), options, state)
-                predictions = _predict(guarded, learner, state, classes, seed)
-                key = (fold.name, seed)
-                runs.append(FoldRun(predictions, curves.frame(), {key: model}, {fold.name: guarded.mixed_subjects}))
-                _progress(fold, seed, len(runs), total, time.monotonic() - started)
+        for unit in units:
+            taken = parts.take(unit)
+            if taken is None:
+                computed += 1
+                runs.append(_run(samples, unit, learner, recipe, made, seeds))
+                parts.put(unit, runs[-1])
+            else:
+                runs.append(FoldRun(**taken))
+            _progress(unit, taken is not None, len(runs), computed, len(units), time.monotonic() - started)
     run = join(runs, classes)
     if run.mixed_subjects:
         note(
@@ -121,7 +128,8 @@ def fit_all(
     recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
     learner = make(kind, name, len(classes), options, recipe, device)
     with threadpool_limits(1):
-        state, _ = _fit(Guarded(samples, everything(samples.table)), learner, recipe, classes, seed)
+        fit = Fit(Guarded(samples, everything(samples.table)), seed, replace(recipe, oracle=False), classes)
+        ((_, state),) = fit_each([fit], learner, recipe)
     return Fitted(kind, name, tuple(classes), options, state)
 
 
@@ -129,14 +137,40 @@ def join(runs: Iterable[FoldRun], classes: Sequence[str]) -> FoldRun:
     """Several runs as one, in their order."""
     runs = list(runs)
     columns = ["clip", "dataset", "subject", "yaw", "fold", "seed", "truth", "predicted", *(f"p_{c}" for c in classes)]
-    predictions = [run.predictions for run in runs if len(run.predictions)]
-    curves = [run.curves for run in runs if len(run.curves)]
     return FoldRun(
-        pd.concat(predictions, ignore_index=True) if predictions else pd.DataFrame(columns=columns),
-        pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(CURVE_COLUMNS)),
+        _stacked((run.predictions for run in runs), columns),
+        _stacked((run.oracle for run in runs), columns),
+        _stacked((run.curves for run in runs), CURVE_COLUMNS),
         {key: model for run in runs for key, model in run.models.items()},
         {fold: mixed for run in runs for fold, mixed in run.mixed_subjects.items() if mixed},
     )
+
+
+def _stacked(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))
+
+
+def _units(folds: list[Fold], learner: Learner) -> list[list[Fold]]:
+    """The folds that are computed, kept and taken up together: all of them where the learner takes them at once."""
+    if folds and isinstance(learner, Grouped) and learner.at_once:
+        return [folds]
+    return [[fold] for fold in folds]
+
+
+def _run(
+    samples: Samples, folds: list[Fold], learner: Learner, recipe: Recipe, made: dict[str, Any], seeds: Sequence[int]
+) -> FoldRun:
+    """These folds with every seed, one guard a fold."""
+    classes = made["classes"]
+    guards = [Guarded(samples, fold) for fold in folds]
+    fits = [Fit(guarded, seed, recipe, classes) for guarded in guards for seed in seeds]
+    runs = []
+    for fit, (fitted, state) in zip(fits, fit_each(fits, learner, recipe), strict=True):
+        model = Fitted(made["kind"], made["name"], tuple(classes), made["options"], state)
+        models, mixed = {(fit.fold, fit.seed): model}, {fit.fold: fit.guarded.mixed_subjects}
+        runs.append(FoldRun(fit.predictions(fitted, state), fit.oracle, fit.curves.frame(), models, mixed))
+    return join(runs, classes)
 
 
 def _worth_fitting(samples: Samples, fold: Fold, classes: Sequence[str]) -> bool:
@@ -154,71 +188,11 @@ def _worth_fitting(samples: Samples, fold: Fold, classes: Sequence[str]) -> bool
     return True
 
 
-def _fit(guarded: Guarded, learner: Learner, recipe: Recipe, classes: Sequence[str], seed: int) -> tuple[State, Curves]:
-    """Choose the number of epochs if the recipe says so, then train on the whole training side; the guard is sealed."""
-    fold, curves = guarded.fold, Curves(guarded.fold.name, seed)
-    labels = _labels(guarded, recipe, classes, seed)
-    try:
-        epochs = learner.epochs
-        if recipe.selection == "inner":
-            epochs = _select(guarded, learner, labels, seed, curves)
-        x, table = guarded.take(guarded.rows(TRAIN), *learner.fits)
-
-        def observe(epoch: int, predict: Predict, truth: np.ndarray, probabilities: np.ndarray) -> None:
-            curves.add(epoch, "train", truth, probabilities)
-            guarded.watch(lambda x, table: curves.add(epoch, "test", encode(table["label"], classes), predict(x)))
-
-        y = labels[table["clip"]].to_numpy()
-        state = learner.fit(x, y, seed=derive(seed, fold.name), epochs=epochs, observe=observe)
-    except Diverged as error:
-        raise BadInput(f"{error} of fold {fold.name}, seed {seed}", "lower train.lr") from None
-    guarded.seal()
-    return state, curves
-
-
-def _select(guarded: Guarded, learner: Learner, labels: pd.Series, seed: int, curves: Curves) -> int:
-    """The number of epochs that serves best on an inner split of the training side by subject.
-
-    A model is trained without the inner validation subjects and watched on them; the model that is tested is then
-    trained anew, on the whole training side, for as many epochs. Among the recorded epochs only (curves.due).
-    """
-    if learner.epochs is None:
-        raise BadInput("a classifier has no epochs to choose", "set train.selection: fixed")
-    inner = guarded.inner(inner_split(guarded.fold, guarded.training_table, seed))
-    x, table = inner.take(inner.rows(TRAIN), *learner.fits)
-    other, other_table = inner.take(inner.rows(VALIDATION), "selection")
-    truth = labels[other_table["clip"]].to_numpy()
-
-    def observe(epoch: int, predict: Predict, *_: np.ndarray) -> None:
-        curves.add(epoch, "validation", truth, predict(other))
-
-    y = labels[table["clip"]].to_numpy()
-    learner.fit(x, y, seed=derive(seed, guarded.fold.name), epochs=learner.epochs, observe=observe)
-    return best_epoch(curves.frame())
-
-
-def _labels(guarded: Guarded, recipe: Recipe, classes: Sequence[str], seed: int) -> pd.Series:
-    """Class position by clip for all clips that are not tested; shuffled among these clips for the control."""
-    table = guarded.training_table.drop_duplicates("clip")
-    codes = encode(table["label"], classes)
-    if recipe.control == "permuted":
-        codes = np.random.default_rng(derive(seed, guarded.fold.name, "permuted")).permutation(codes)
-    return pd.Series(codes, index=table["clip"].to_numpy(object))
-
-
-def _predict(guarded: Guarded, learner: Learner, state: State, classes: Sequence[str], seed: int) -> pd.DataFrame:
-    x, table = guarded.take(guarded.rows(TEST), "prediction")
-    probabilities = learner.probabilities(state, x)
-    fold = guarded.fold.name
-    if not np.isfinite(probabilities).all():
-        raise BadInput(f"fold {fold}, seed {seed}: probabilities that are no numbers", "lower train.lr")
-    encode(table["label"], classes)  # a truth outside the classes would be scored as an error of the model
-    columns = table[["clip", "dataset", "subject", "yaw"]].assign(
-        fold=fold, seed=seed, truth=table["label"], predicted=names(probabilities, classes)
-    )
-    return columns.assign(**{f"p_{c}": probabilities[:, k] for k, c in enumerate(classes)}).reset_index(drop=True)
-
-
-def _progress(fold: Fold, seed: int, done: int, total: int, seconds: float) -> None:
-    left = seconds / done * (total - done)
-    log.info("fold %s seed %d: %d of %d, %.1f s, about %.0f s left", fold.name, seed, done, total, seconds, left)
+def _progress(folds: list[Fold], taken: bool, done: int, computed: int, total: int, seconds: float) -> None:
+    """A line in the log; what was taken from an earlier start says nothing about the time that is left."""
+    names = f"fold {folds[0].name}" if len(folds) == 1 else f"{len(folds)} folds at once"
+    if taken:
+        log.info("%s: %d of %d, finished by an earlier start", names, done, total)
+    else:
+        left = seconds / computed * (total - done)
+        log.info("%s: %d of %d, %.1f s, about %.0f s left", names, done, total, seconds, left)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SIDES = ("train", "validation", "test")
+Views = Literal["original", "all"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,13 +19,18 @@ class Fold:
 
     ``clips`` (N,) holds the ids of all clips of the protocol and is shared by its folds; ``side`` (N,) uint8 says for
     each whether it is TRAIN, VALIDATION or TEST, so that a fold costs one byte a clip (500 folds of 100,000 clips:
-    50 MB). ``subject_disjoint`` is what its protocol declares, and the guard holds the fold to it.
+    50 MB). The rest is what its protocol declares, and the guard holds the fold to it; the defaults are the strictest:
+    ``subject_disjoint``, no subject on two sides; ``video_disjoint``, no recording on two sides (the column source);
+    ``trains_on`` and ``tests_on``, the original view of a clip or 'all' of them.
     """
 
     name: str
     clips: np.ndarray
     side: np.ndarray
     subject_disjoint: bool = True
+    video_disjoint: bool = False
+    trains_on: Views = "original"
+    tests_on: Views = "original"
 
     @property
     def train(self) -> np.ndarray:
@@ -39,6 +46,14 @@ class Fold:
     def test(self) -> np.ndarray:
         """Ids of the clips that are scored, and serve nothing else."""
         return self.clips[self.side == TEST]
+
+    @property
+    def declared(self) -> dict[str, bool | str]:
+        """What the protocol declares, by name."""
+        return {name: getattr(self, name) for name in DECLARED}
+
+
+DECLARED = tuple(field.name for field in fields(Fold))[3:]
 
 
 def jobs(folds: Sequence[Fold], folds_per_job: int) -> list[list[Fold]]:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mer_lib.learning.folds import SIDES, TEST, TRAIN, VALIDATION, Fold
+from mer_lib.problems import BadInput
 
 if TYPE_CHECKING:
     from mer_lib.learning.samples import Samples
@@ -24,29 +25,38 @@ if TYPE_CHECKING:
 KINDS = {
     "subject_in_two_datasets": "one subject id in two data sets",
     "subject_without_dataset": "a subject id that does not carry its data set, so that ids of two sets may collide",
-    "subject_spelt_two_ways": "two subject ids that differ in capitals, blanks, leading zeros or Unicode form only",
+    "subject_spelt_two_ways": "two subject ids that differ in capitals, separators, leading zeros or Unicode form only",
     "clip_of_another_subject": "a clip filed under a subject other than the one in its id",
     "clip_with_two_labels": "one clip, or copies of it, with different labels",
     "clip_on_two_sides": "a clip listed on two sides of a fold",
     "clip_listed_twice": "a clip listed twice on one side of a fold",
     "clip_tested_twice": "a clip tested in two folds of a protocol",
+    "sample_listed_twice": "one view of a clip that stands twice among the samples",
     "subject_on_both_sides": "a subject trained on and tested in a protocol that keeps subjects apart",
     "subject_selects_for_itself": "a subject on both sides of the split that chooses the epoch",
+    "video_on_both_sides": "a recording cut into training and test clips in a protocol that keeps recordings whole",
+    "protocol_loosened": "an inner split that allows more than its protocol does",
     "test_clip_in_training": "fitting on a test clip",
     "test_view_in_training": "fitting on another view or copy of a test clip",
+    "view_outside_protocol": "fitting on or scoring a view or a copy that the protocol leaves out",
     "validation_clip_in_training": "fitting on a clip that is to choose the epoch",
     "selection_on_test": "choosing an epoch or a parameter on test clips",
     "normalisation_outside_training": "scaling fitted on clips outside the training side",
     "feature_selection_outside_training": "features chosen on clips outside the training side",
+    "tuning_outside_training": "apex spotting, magnification or attention fitted on clips outside the training side",
     "normalised_over_all_clips": "features that were scaled over all clips before the folds were made",
-    "copy_under_another_name": "the same features under two clip ids on two sides",
+    "projected_over_all_clips": "features that were projected (PCA, SVD) over all clips before the folds were made",
+    "label_in_features": "a feature that is the label in other words",
+    "copy_under_another_name": "the same features, if rounded, brightened or rescaled, under two clip ids on two sides",
     "test_opened_before_fit_ended": "test clips asked for while the model could still change",
+    "fit_after_test_opened": "a model fitted, or anything chosen, after its test clips were opened",
 }
 # Which sides may be handed out for what; every other row is a leak.
 ALLOWED = {
     "weights": (TRAIN,),
     "normalisation": (TRAIN,),
     "feature_selection": (TRAIN,),
+    "tuning": (TRAIN,),
     "selection": (TRAIN, VALIDATION),
     "prediction": (TEST,),
 }
@@ -87,23 +97,50 @@ def check_table(table: pd.DataFrame) -> None:
 
 
 def check_folds(folds: Sequence[Fold], table: pd.DataFrame) -> None:
-    """Refuse folds that break what their protocol declares. ``table``: a row (or several) for each of their clips."""
+    """Refuse folds that break what their protocol declares.
+
+    ``table``: a row (or several) for each of their clips; with the column source recordings are kept whole.
+    """
     check_table(table)
-    owner = table.drop_duplicates("clip").set_index("clip")["subject"]
+    _check_sides(folds, table)
+
+
+def check_samples(samples: Samples) -> None:
+    """Refuse samples whose ids, labels or features make a clean split impossible, whatever the fold."""
+    check_table(samples.table)
+    _samples_once(samples.table)
+    _refuse_marks(samples)
+
+
+def _check_sides(folds: Sequence[Fold], table: pd.DataFrame) -> None:
+    once = table.drop_duplicates("clip")
+    owner = once.set_index("clip")["subject"]
+    recording = pd.Series(recordings(once).to_numpy(object), owner.index)
     tested: dict[str, str] = {}
     shared: np.ndarray | None = None
     for fold in folds:
         if fold.clips is not shared:
             shared = fold.clips
-            subject, names = pd.factorize(owner.reindex(shared).to_numpy(object))
+            subjects = pd.factorize(owner.reindex(shared).to_numpy(object))
+            videos = pd.factorize(recording.reindex(shared).to_numpy(object))
             repeated = not pd.Index(shared).is_unique
         if repeated:
             _clips_once(fold)
-        _subjects_apart(fold, subject, names)
+        if fold.subject_disjoint:
+            _apart(fold, *subjects, "subject", "subject_on_both_sides", "subject_selects_for_itself")
+        if fold.video_disjoint:
+            _apart(fold, *videos, "recording", "video_on_both_sides")
         for clip in fold.test:
             if clip in tested:
                 raise LeakError("clip_tested_twice", f"clip {clip} is tested in folds {tested[clip]} and {fold.name}")
             tested[clip] = fold.name
+
+
+def recordings(table: pd.DataFrame) -> pd.Series:
+    """What each clip was cut from, as data set/source; the clip itself where its source is unknown."""
+    if "source" not in table:
+        return table["clip"]
+    return (table["dataset"] + "/" + table["source"]).where(table["source"].fillna("") != "", table["clip"])
 
 
 def check_selection(splits: Iterable[str]) -> None:
@@ -113,26 +150,22 @@ def check_selection(splits: Iterable[str]) -> None:
 
 
 class Guarded:
-    """The samples of one fold behind the guard; making one checks ids, sides, copies and scaling.
+    """The samples of one fold behind the guard; making one checks ids, sides, copies and what was done to the features.
 
     ``samples`` are those that exist: clips lost on the way are in the fold but have no rows, and rows of clips that
-    are in no fold are never handed out.
+    are in no fold, or of views and copies that its protocol leaves out, are never handed out. Raises BadInput where the
+    protocol tests views and there are none.
     """
 
     def __init__(self, samples: Samples, fold: Fold) -> None:
         self.fold = fold
-        self._samples = samples
-        self._sealed = False
-        check_folds([fold], samples.table)
+        self._samples = samples.checked
+        self._sealed, self._inner = False, False
+        _check_sides([fold], samples.table)
         at = pd.Index(fold.clips).get_indexer(samples.table["clip"])
         self._side = np.where(at >= 0, fold.side[at], len(SIDES))
+        self._left_out = _left_out(samples.table, fold, self._side == TEST)
         _refuse_copies(samples, self._side, fold.name)
-        if samples.scaled_over_all:
-            raise LeakError(
-                "normalised_over_all_clips",
-                "every feature has mean 0 and deviation 1 over all clips at once; hand over the raw features, they are "
-                "scaled within the fold",
-            )
 
     @property
     def mixed_subjects(self) -> list[str]:
@@ -141,32 +174,48 @@ class Guarded:
         return sorted(set(subject[self._side == TEST]) & set(subject[self._side < TEST]))
 
     def rows(self, side: int) -> np.ndarray:
-        """Positions of the samples on a side, views and copies included."""
-        return np.flatnonzero(self._side == side)
+        """Positions of the samples on a side, with the views and copies that the protocol lets train or be tested."""
+        return np.flatnonzero((self._side == side) & ~self._left_out)
 
     @property
     def training_table(self) -> pd.DataFrame:
-        """Rows of every sample that is not tested."""
-        return self._samples.table[self._side < TEST]
+        """Rows of every sample that may train or select."""
+        return self._samples.table[(self._side < TEST) & ~self._left_out]
 
     def inner(self, fold: Fold) -> Guarded:
-        """The same samples behind a fold whose training side was split; its test side may not have changed."""
-        if not np.array_equal(fold.side == TEST, self.fold.side == TEST):
+        """The same samples behind a fold whose training side was split. Its test side stays as it is, and locked."""
+        if not (np.array_equal(fold.clips, self.fold.clips) and np.array_equal(fold.test, self.fold.test)):
             raise LeakError("selection_on_test", f"the inner split of fold {fold.name} moves its test clips")
-        return Guarded(self._samples, fold)
+        if fold.declared != self.fold.declared:
+            raise LeakError("protocol_loosened", f"the inner split of fold {fold.name} is no fold of the same protocol")
+        made = Guarded(self._samples, fold)
+        made._inner = True
+        return made
 
     def take(self, rows: np.ndarray, *purposes: str) -> tuple[np.ndarray, pd.DataFrame]:
         """Features (n, ...) and table of these rows, if all of them may serve all ``purposes`` (keys of ALLOWED)."""
+        if not purposes:
+            raise ValueError(f"say what the rows are for: {', '.join(ALLOWED)}")
         for purpose in purposes:
             outside = rows[~np.isin(self._side[rows], ALLOWED[purpose])]
             if len(outside):
                 self._refuse(outside[0], purpose)
+        if self._left_out[rows].any():
+            self._refuse_view(rows[self._left_out[rows]][0])
         if "prediction" in purposes and not self._sealed:
             raise LeakError("test_opened_before_fit_ended", f"fold {self.fold.name}")
+        if self._sealed and set(purposes) != {"prediction"}:
+            raise LeakError(
+                "fit_after_test_opened", f"fold {self.fold.name}; put another fit behind a guard of its own"
+            )
         return self._samples.x[rows], self._samples.table.iloc[rows]
 
     def seal(self) -> None:
-        """Declare the fit over: from here on test rows are open."""
+        """Declare the fit over: from here on test rows are open. An inner fit's end is not the end of the fit."""
+        if self._inner:
+            raise LeakError(
+                "test_opened_before_fit_ended", f"the inner split of fold {self.fold.name} opens no test clip"
+            )
         self._sealed = True
 
     def watch(self, score: Callable[[np.ndarray, pd.DataFrame], None]) -> None:
@@ -178,23 +227,59 @@ class Guarded:
         sample = self._samples.table.iloc[row]
         side = self._side[row]
         if purpose == "weights" and side == TEST:
-            kind = "test_view_in_training" if sample["yaw"] != 0 else "test_clip_in_training"
+            kind = "test_clip_in_training" if _is_original(sample) else "test_view_in_training"
         elif purpose == "weights" and side == VALIDATION:
             kind = "validation_clip_in_training"
         elif purpose == "selection" and side == TEST:
             kind = "selection_on_test"
-        elif purpose in ("normalisation", "feature_selection"):
+        elif f"{purpose}_outside_training" in KINDS:
             kind = f"{purpose}_outside_training"
         else:
             raise ValueError(f"clip {sample['clip']} is not there for {purpose} in fold {self.fold.name}")
         where = f"the {SIDES[side]} side of" if side < len(SIDES) else "no side of"
-        raise LeakError(kind, f"clip {sample['clip']} (yaw {sample['yaw']:g}) is on {where} fold {self.fold.name}")
+        raise LeakError(kind, f"{_told(sample)} is on {where} fold {self.fold.name}")
+
+    def _refuse_view(self, row: int) -> None:
+        scored = self._side[row] == TEST
+        views = self.fold.tests_on if scored else self.fold.trains_on
+        raise LeakError(
+            "view_outside_protocol",
+            f"{_told(self._samples.table.iloc[row])}: its protocol {'tests' if scored else 'trains'} on {views} "
+            f"view{'s' if views == 'all' else ''}{' and on no copy' if scored else ''}",
+        )
 
 
 def _spelt(subject: str) -> str:
-    """What all spellings of a subject's id share: a name typed on two systems, '006' that a spreadsheet made 6."""
+    """What all spellings of a subject's id share: a name typed on two systems, '006' that a spreadsheet made 6.
+
+    Separators count between digits only, where they tell numbers apart.
+    """
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", subject).casefold())
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"\s+", "", text))
+    bare = re.sub(r"(?<!\d)[-_.]+|[-_.]+(?!\d)", "", re.sub(r"\s+", "", text))
+    return re.sub(r"(?<!\d)0+(?=\d)", "", bare)
+
+
+def _samples_once(table: pd.DataFrame) -> None:
+    again = table.duplicated(["clip", "yaw", "copy"])
+    if again.any():
+        raise LeakError("sample_listed_twice", f"{_told(table[again].iloc[0])}; join the tables once")
+
+
+def _is_original(sample: pd.Series) -> bool:
+    return sample["yaw"] == 0 and not sample["copy"]
+
+
+def _told(sample: pd.Series) -> str:
+    return f"clip {sample['clip']} (yaw {sample['yaw']:g}{sample['copy'] and ', copy '}{sample['copy']})"
+
+
+def _left_out(table: pd.DataFrame, fold: Fold, tested: np.ndarray) -> np.ndarray:
+    """(N,) whether a row is a view that its side does not use, or a copy on the test side; ``tested`` (N,)."""
+    turned, copied = (table["yaw"] != 0).to_numpy(), (table["copy"] != "").to_numpy()
+    if fold.tests_on == "all" and not turned.any():
+        raise BadInput("the protocol tests all views, but the features are of the original only", "use loso")
+    unused = np.where(tested, fold.tests_on != "all", fold.trains_on != "all")
+    return (turned & unused) | (copied & tested)
 
 
 def _clips_once(fold: Fold) -> None:
@@ -204,24 +289,26 @@ def _clips_once(fold: Fold) -> None:
     _refuse("clip_listed_twice", listed["clip"][listed.duplicated()], "clip {} in fold " + fold.name)
 
 
-def _subjects_apart(fold: Fold, subject: np.ndarray, names: np.ndarray) -> None:
-    """``subject`` (N,): position in ``names`` of each clip's subject, -1 for clips that were lost on the way."""
-    if not fold.subject_disjoint:
-        return
-    there = subject >= 0
+def _apart(
+    fold: Fold, owner: np.ndarray, names: np.ndarray, what: str, tested: str, selects: str | None = None
+) -> None:
+    """Refuse an owner of clips on the test side and another (``tested``), on those of the inner split (``selects``).
+
+    ``owner`` (N,): position in ``names`` of each clip's subject or recording, -1 for clips that were lost on the way.
+    """
+    there = owner >= 0
     on = np.zeros((len(SIDES), len(names)), bool)
-    on[fold.side[there], subject[there]] = True
-    for kind, one, other in (
-        ("subject_on_both_sides", TEST, TRAIN),
-        ("subject_on_both_sides", TEST, VALIDATION),
-        ("subject_selects_for_itself", VALIDATION, TRAIN),
-    ):
-        both = names[on[one] & on[other]]
-        _refuse(kind, both, "subject {} is on the " + f"{SIDES[one]} and the {SIDES[other]} side of fold {fold.name}")
+    on[fold.side[there], owner[there]] = True
+    for kind, one, other in ((tested, TEST, TRAIN), (tested, TEST, VALIDATION), (selects, VALIDATION, TRAIN)):
+        if kind:
+            both = names[on[one] & on[other]]
+            _refuse(
+                kind, both, what + " {} is on the " + f"{SIDES[one]} and the {SIDES[other]} side of fold {fold.name}"
+            )
 
 
 def _refuse_copies(samples: Samples, side: np.ndarray, fold: str) -> None:
-    """Exact copies only. Constant features (a clip without motion) are no one's, and are let pass."""
+    """Copies as ``Samples.fingerprints`` know them. Constant features (no motion) are no one's, and are let pass."""
     test, other = side == TEST, side < TEST
     seen = samples.fingerprints
     copied = test & (seen != 0) & np.isin(seen, seen[other])
@@ -234,6 +321,18 @@ def _refuse_copies(samples: Samples, side: np.ndarray, fold: str) -> None:
             f"test clip {clip.iloc[at]} of fold {fold} has the very features of training clip {clip.iloc[twin]}; "
             "remove one of the two from the sheet",
         )
+
+
+def _refuse_marks(samples: Samples) -> None:
+    """What was done to the features before any fold was made."""
+    raw = "hand over the raw features, what is fitted to them is fitted within the fold"
+    if samples.projected:
+        raise LeakError("projected_over_all_clips", f"the features are orthogonal to each other over all clips; {raw}")
+    if samples.scaling:
+        raise LeakError("normalised_over_all_clips", f"every feature has {samples.scaling} over all clips; {raw}")
+    if samples.tell_the_label:
+        told = "a feature has one value within each class; take the annotation out of the features"
+        raise LeakError("label_in_features", told)
 
 
 def _refuse(kind: str, found: Iterable[str], message: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from mer_lib import registry
 from mer_lib.problems import BadInput
 
 State = dict[str, np.ndarray]
-Predict = Callable[[np.ndarray], np.ndarray]  # features (n, ...) -> probabilities (n, K)
-# Called after a recorded epoch with the epoch, the model as it stands, and the training rows' truth and probabilities.
-Observe = Callable[[int, Predict, np.ndarray, np.ndarray], None]
+# Called after a recorded epoch: the epoch, the training rows' truth and probabilities, the watched rows' probabilities.
+Observe = Callable[[int, np.ndarray, np.ndarray, np.ndarray | None], None]
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,18 @@ class Recipe:
     batch: int = 256
     epochs: int = 800
     class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    precision: Literal["float32", "mixed"] = "float32"
     selection: Literal["fixed", "inner"] = "fixed"
+    oracle: bool = False
     control: Literal["none", "permuted"] = "none"
 
     def __post_init__(self) -> None:
         for name, known in (
             ("optimizer", ("adam", "sgd")),
             ("class_weights", ("none", "balanced")),
+            ("sampling", ("shuffled", "balanced")),
+            ("precision", ("float32", "mixed")),
             ("selection", ("fixed", "inner")),
             ("control", ("none", "permuted")),
         ):
@@ -53,11 +57,26 @@ class Recipe:
 
 
 class Diverged(ArithmeticError):
-    """The loss is no longer a number after ``epoch``."""
+    """The loss of fit ``which`` of those asked for is no longer a number after ``epoch``."""
 
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, epoch: int, which: int = 0) -> None:
+        self.epoch, self.which = epoch, which
         super().__init__(f"the loss became NaN or infinite at epoch {epoch}")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One fit of a network: features (n, ...) float32, class positions (n,), and how long.
+
+    ``watched`` (m, ...) are rows of a recorder: predicted after recorded epochs for ``observe``, and for nothing else.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    seed: int
+    epochs: int
+    observe: Observe | None = None
+    watched: np.ndarray | None = None
 
 
 class Learner(Protocol):
@@ -69,12 +88,23 @@ class Learner(Protocol):
     epochs: int | None
     fits: tuple[str, ...]
 
-    def fit(self, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int | None, observe: Observe | None) -> State:
+    def fit(self, x: np.ndarray, y: np.ndarray, *, seed: int) -> State:
         """Train on features (n, ...) float32 and class positions (n,); the same arguments give the same bytes."""
         ...
 
     def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
         """(n, K) float32 probabilities of features (n, ...)."""
+        ...
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A learner of epochs, which takes many fits at a time; ``at_once`` where it computes them side by side."""
+
+    at_once: bool
+
+    def fit_each(self, tasks: Sequence[Task]) -> list[State]:
+        """The state of each fit, the same as if it were the only one, but for the last bits where ``at_once``."""
         ...
 
 
@@ -85,9 +115,9 @@ def make(
     entry = registry.get(kind, name)
     complete = entry.complete(dict(options))
     if kind == "model":
-        from mer_lib.learning.network import Network  # torch only where a network is trained
+        from mer_lib.learning.network import network  # torch only where a network is trained
 
-        return Network(lambda: entry.load()(classes, **complete), recipe, classes, device)
+        return network(entry, complete, recipe, classes, device)
     if kind == "classifier":
         from mer_lib.learning.classify import Classifier
 

@@ -1,139 +1,133 @@
-"""Networks: the plain training loop of one model on one set of rows."""
+"""Networks: one of three back ends trains them, the same recipe step for step.
+
+A model whose registration names compiled code (``compiled="mer_lib.models.…"``) is trained by it on a CPU, one that
+says ``stacked=True`` is trained on a GPU with all folds and seeds of its job at once; the plain loop trains the rest.
+"""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from mer_lib.learning.curves import due
-from mer_lib.learning.learner import Diverged, Observe, Recipe, State, class_weights
+from mer_lib.learning.compiled import Compiled
+from mer_lib.learning.learner import Diverged, Recipe, State, Task, class_weights
+from mer_lib.learning.plain import Plain
 from mer_lib.learning.seeds import derive
-from mer_lib.problems import BadInput
+from mer_lib.learning.stacked import Stacked
+from mer_lib.learning.tensors import probabilities
+from mer_lib.learning.training import Steps, train
+from mer_lib.problems import BadInput, note
+from mer_lib.registry import Entry
 
-CHUNK = 256  # rows predicted at a time: bounds memory, and the same rows meet the same kernels
+
+def network(entry: Entry, options: Mapping[str, Any], recipe: Recipe, classes: int, device: str) -> Network:
+    """The learner around a registered model, with the back end that its registration and the device allow."""
+    compiled = entry.meta.get("compiled") if device == "cpu" else None
+    return Network(
+        lambda: entry.load()(classes, **options),
+        recipe,
+        classes,
+        device,
+        compiled=importlib.import_module(compiled) if compiled else None,
+        options=options,
+        at_once=device != "cpu" and entry.meta.get("stacked", False),
+    )
 
 
 class Network:
     """Learner around a torch model that ``build`` makes, (n, C, ...) -> (n, K) logits.
 
     Features come channels last, (n, ..., C), as descriptors store them; vectors (n, D) pass as they are.
+    ``compiled`` is a module with ``prepare`` and ``Fused`` as ststnet_fused has them, ``options`` are the model's own.
     """
 
     fits = ("weights",)
 
-    def __init__(self, build: Callable[[], nn.Module], recipe: Recipe, classes: int, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        build: Callable[[], nn.Module],
+        recipe: Recipe,
+        classes: int,
+        device: str = "cpu",
+        *,
+        compiled: ModuleType | None = None,
+        options: Mapping[str, Any] | None = None,
+        at_once: bool = False,
+    ) -> None:
         self._build, self._recipe, self._classes = build, recipe, classes
         self._device = torch.device(device)
+        self._compiled, self._options = compiled, dict(options or {})
+        self.at_once = at_once
         self.epochs: int | None = recipe.epochs
+        if recipe.precision == "mixed" and self._device.type == "cpu":
+            note("mixed precision is for a GPU; this is trained in float32", "set train.precision: float32")
 
-    def fit(
-        self, x: np.ndarray, y: np.ndarray, *, seed: int, epochs: int | None = None, observe: Observe | None = None
-    ) -> State:
+    def fit(self, x: np.ndarray, y: np.ndarray, *, seed: int) -> State:
         """Train from scratch; cross-entropy, mini-batches in an order drawn anew each epoch, the last epoch's weights.
 
-        ``observe`` is called after the recorded epochs (curves.due). Raises Diverged.
+        Raises Diverged.
         """
-        epochs = epochs or self._recipe.epochs
-        data, truth = self._features(x), torch.tensor(y, device=self._device)
-        weight = torch.from_numpy(class_weights(y, self._classes, self._recipe.class_weights)).to(data)
-        order = torch.Generator().manual_seed(derive(seed, "order"))
-        with _alone(derive(seed, "weights"), self._device):
-            model = self._build().to(self._device).train()
-            optimizer = self._optimizer(model)
-            for epoch in range(1, epochs + 1):
-                batches = _batches(torch.randperm(len(y), generator=order), self._recipe.batch)
-                logits = _epoch(model, optimizer, data, truth, weight, batches)
-                if logits is None:
-                    raise Diverged(epoch)
-                if observe and due(epoch, epochs):
-                    seen = torch.cat(batches)
-                    observe(epoch, lambda rows: self._predict(model, rows), y[seen.numpy()], _softmax(logits))
-                    model.train()
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
+        return self.fit_each([Task(x, y, seed, self._recipe.epochs)])[0]
+
+    def fit_each(self, tasks: Sequence[Task]) -> list[State]:
+        """``fit`` of each task; tasks that share ``x`` share what is made of it. Raises Diverged."""
+        groups = [list(tasks)] if self.at_once else [[task] for task in tasks]
+        prepared: dict[int, Any] = {}
+        states: list[State] = []
+        for group in groups:
+            with _alone(self._device):
+                try:
+                    states += train(self._steps(group, prepared), group, self._recipe)
+                except Diverged as error:
+                    raise Diverged(error.epoch, error.which + len(states)) from None
+        return states
 
     def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
         """(n, K) float32. Raises BadInput where the arrays are another network's."""
-        with _alone(0, self._device):  # building a network draws first weights, which are thrown away
+        with _alone(self._device):  # building a network draws first weights, which are thrown away
             model = self._build().to(self._device)
             try:
                 model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
             except RuntimeError as error:
                 told = f"the weights do not fit the network: {error}"
                 raise BadInput(told, "use the options it was trained with") from None
-            return self._predict(model, x)
+            return probabilities(model, x, self._classes, self._device)
 
-    def _predict(self, model: nn.Module, x: np.ndarray) -> np.ndarray:
-        model.eval()
-        with torch.inference_mode():
-            parts = [_softmax(model(self._features(x[at : at + CHUNK]))) for at in range(0, len(x), CHUNK)]
-        return np.concatenate(parts) if parts else np.zeros((0, self._classes), np.float32)
-
-    def _features(self, x: np.ndarray) -> torch.Tensor:
-        """Channels second by name but last in memory, as they were stored: torch pools several times faster so."""
-        rows = torch.tensor(x, device=self._device)
-        return rows.movedim(-1, 1) if x.ndim > 2 else rows
-
-    def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        recipe = self._recipe
-        if recipe.optimizer == "adam":
-            return torch.optim.Adam(model.parameters(), recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-        return torch.optim.SGD(
-            model.parameters(), recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
-        )
-
-
-def _epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    data: torch.Tensor,
-    truth: torch.Tensor,
-    weight: torch.Tensor,
-    batches: list[torch.Tensor],
-) -> torch.Tensor | None:
-    """One pass; the logits as they were when each batch was trained on, in the batches' order. None after a NaN."""
-    seen, total = [], torch.zeros((), device=data.device)
-    for rows in batches:
-        logits = model(data[rows])
-        loss = F.cross_entropy(logits, truth[rows], weight=weight)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        seen.append(logits.detach())
-        total += loss.detach()
-    return torch.cat(seen) if torch.isfinite(total) else None
-
-
-def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """Batches of ``size``, the last one what remains; a remainder of one joins the batch before it.
-
-    Batch norm knows no deviation of a single row.
-    """
-    batches = list(order.split(size))
-    if len(batches) > 1 and len(batches[-1]) == 1 < size:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
-
-
-def _softmax(logits: torch.Tensor) -> np.ndarray:
-    return logits.float().softmax(1).cpu().numpy()
+    def _steps(self, group: list[Task], prepared: dict[int, Any]) -> Steps:
+        models = []
+        for task in group:
+            torch.manual_seed(derive(task.seed, "weights"))
+            models.append(self._build())
+        weights = [class_weights(task.y, self._classes, self._recipe.class_weights) for task in group]
+        if self._compiled:
+            x = group[0].x
+            if id(x) not in prepared:  # the tasks hold their arrays: an id stays what it is
+                prepared.clear()
+                prepared[id(x)] = self._compiled.prepare(x, **self._options)
+            ready = prepared[id(x)]
+            return Compiled(self._compiled, ready, models[0], group[0], weights[0], self._recipe, self._options)
+        if self.at_once:
+            return Stacked(models, group, weights, self._recipe, self._device)
+        return Plain(models[0], group[0], weights[0], self._recipe, self._device)
 
 
 @contextmanager
-def _alone(seed: int, device: torch.device) -> Iterator[None]:
-    """torch's global generators (initial weights, dropout) seeded and one thread, inside the block only."""
+def _alone(device: torch.device) -> Iterator[None]:
+    """torch's global generators and one thread to oneself, inside the block only."""
     _keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
             yield
     finally:
         torch.set_num_threads(threads)

@@ -10,18 +10,23 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from mer_lib.learning import guard, marks
 from mer_lib.problems import BadInput, note
 from mer_lib.registry import suggestion
 
 COLUMNS = ("clip", "dataset", "subject", "yaw", "label")
+OPTIONAL = ("copy", "source")
+GREYS = 16  # fewer distinct levels and two rows may agree by nature
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """N samples: ``x`` (N, ...) float32 and ``table`` (N rows: clip, dataset, subject, yaw, label).
+    """N samples: ``x`` (N, ...) float32 and ``table`` (N rows: clip, dataset, subject, yaw, label, copy, source).
 
-    A view or copy of a clip is a row under the clip's own id, with its yaw in degrees (0 is the original). label is ""
-    where unknown. Raises BadInput for a missing column, unequal lengths or features that are not finite.
+    A view of a clip is a row under the clip's own id, with its yaw in degrees (0 is the original); so is a magnified or
+    synthetic copy, with a name of its own in copy. Copies may train and are never scored. source is the recording that
+    the clip was cut from. label, copy and source are "" where unknown; the last two may be missing. Raises BadInput for
+    another missing column, unequal lengths or features that are not finite.
     """
 
     x: np.ndarray
@@ -32,8 +37,9 @@ class Samples:
             raise BadInput(f"the samples' table lacks {', '.join(missing)}", f"it needs {', '.join(COLUMNS)}")
         if len(self.x) != len(self.table):
             raise BadInput(f"{len(self.x)} samples but {len(self.table)} rows", "one row a sample, in their order")
-        table = self.table[list(COLUMNS)].reset_index(drop=True)
-        object.__setattr__(self, "table", table.assign(label=table["label"].fillna("")))
+        table = self.table.reindex(columns=[*COLUMNS, *OPTIONAL]).reset_index(drop=True)
+        text = {name: table[name].astype(object).fillna("") for name in ("label", *OPTIONAL)}
+        object.__setattr__(self, "table", table.assign(**text))
         object.__setattr__(self, "x", np.ascontiguousarray(self.x, np.float32))
         if len(bad := np.flatnonzero(~_finite(self.x))):
             raise BadInput("its features hold NaN or infinity", "drop it (samples.finite)", clip=table["clip"][bad[0]])
@@ -41,28 +47,41 @@ class Samples:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def flat(self) -> np.ndarray:
+        """(N, D) features, one vector a sample."""
+        return self.x.reshape(len(self), -1) if self.x.size else np.zeros((len(self), 0), np.float32)
+
+    @cached_property
+    def checked(self) -> Samples:
+        """The samples themselves, if any fold can be fitted on them (``guard.check_samples``). Raises LeakError."""
+        guard.check_samples(self)
+        return self
+
     @cached_property
     def fingerprints(self) -> np.ndarray:
-        """(N,) uint64 digest of each row's features; 0 where all its values are the same."""
-        flat = self.x.reshape(len(self), -1)
-        constant = flat.min(1) == flat.max(1) if flat.size else np.ones(len(self), bool)
-        digests = [hashlib.blake2b(row.data, digest_size=8).digest() for row in flat]
-        return np.where(constant, 0, np.frombuffer(b"".join(digests), np.uint64))
+        """(N,) uint64 digest of each row's features as an 8-bit picture, from its least to its greatest value.
+
+        So a copy that was rounded, brightened or rescaled has the digest of its original. 0 where all values are the
+        same; the very features where they have few levels.
+        """
+        return np.array([_fingerprint(row) for row in self.flat], np.uint64)
 
     @cached_property
-    def scaled_over_all(self) -> bool:
-        """Whether each feature was standardised over all rows: the mark of a scaler fitted before the folds were made.
+    def scaling(self) -> str:
+        """How each feature was scaled over all rows, in words; "" where it was not (``marks.scaling``)."""
+        return marks.scaling(self.flat)
 
-        Ten features and ten rows at least, so that it cannot be chance; constant features do not count.
-        """
-        flat = self.x.reshape(len(self), -1)
-        if len(flat) < 10:
-            return False
-        spread = flat.std(0, dtype=np.float64)
-        varied = spread > 0
-        mean, spread = flat.mean(0, dtype=np.float64)[varied], spread[varied]
-        unit = np.abs(spread - 1) < 1 / len(flat) + 1e-3  # with n or n − 1 in the denominator
-        return bool(varied.sum() >= 10 and unit.all() and np.all(np.abs(mean) < 1e-4))
+    @cached_property
+    def projected(self) -> bool:
+        """Whether the features were projected over all rows (``marks.projection``)."""
+        return marks.projection(self.flat)
+
+    @cached_property
+    def tell_the_label(self) -> bool:
+        """Whether a feature is the label in other words (``marks.label``)."""
+        known = (self.table["label"] != "").to_numpy()
+        return marks.label(self.flat[known], self.table["label"].to_numpy(object)[known].astype(str))
 
 
 def finite(x: np.ndarray, table: pd.DataFrame) -> Samples:
@@ -80,6 +99,15 @@ def encode(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
         unknown = str(labels.to_numpy()[codes < 0][0])
         raise BadInput(f"label '{unknown}' is none of the classes {', '.join(classes)}", suggestion(unknown, classes))
     return codes.astype(np.int64)
+
+
+def _fingerprint(row: np.ndarray) -> int:
+    low, high = float(row.min(initial=np.inf)), float(row.max(initial=-np.inf))
+    if not low < high:
+        return 0
+    grey = np.rint((row.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
+    seen = grey if np.count_nonzero(np.bincount(grey, minlength=256)) >= GREYS else row
+    return int.from_bytes(hashlib.blake2b(seen.tobytes(), digest_size=8).digest(), "big") or 1
 
 
 def _finite(x: np.ndarray) -> np.ndarray:

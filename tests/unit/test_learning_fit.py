@@ -3,6 +3,7 @@
 import runpy
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -12,11 +13,14 @@ from learning_toys import CLASSES, samples
 from safetensors.numpy import load, save
 
 from mer_lib import weights
+from mer_lib.learning import fit
 from mer_lib.learning.fit import fit_all, join, run_folds
 from mer_lib.learning.folds import TEST
 from mer_lib.learning.learner import Fitted
+from mer_lib.learning.network import Network
 from mer_lib.learning.protocols import everything, make_folds
 from mer_lib.learning.samples import Samples, finite
+from mer_lib.models.ststnet import ststnet
 from mer_lib.problems import BadInput, collect
 
 NET = {"kind": "model", "name": "ststnet", "classes": CLASSES, "train": {"epochs": 3, "lr": 1e-3}}
@@ -35,6 +39,7 @@ def folds(data):
 
 def same(one, other):
     assert one.predictions.to_csv(index=False) == other.predictions.to_csv(index=False)
+    assert one.oracle.to_csv(index=False) == other.oracle.to_csv(index=False)
     assert one.curves.to_csv(index=False) == other.curves.to_csv(index=False)
     assert save(one.tensors) == save(other.tensors)
 
@@ -62,7 +67,7 @@ def test_predictions_are_the_contracts_table(data, folds):
 
 def test_views_of_a_clip_are_tested_with_it(data, folds):
     both = Samples(np.concatenate([data.x, data.x * 0.9]), pd.concat([data.table, data.table.assign(yaw=-15.0)]))
-    given = run_folds(both, folds, **SVM).predictions
+    given = run_folds(both, [replace(fold, tests_on="all") for fold in folds], **SVM).predictions
     assert given.groupby(["clip", "yaw"]).size().eq(1).all() and len(given) == 2 * len(data)
 
 
@@ -91,6 +96,117 @@ def test_inner_selection_retrains_for_the_epochs_that_served_best_inside(folds):
     plain = run_folds(data, folds[:1], **NET | {"train": train | {"epochs": int(best)}})
     assert save(run.tensors) == save(plain.tensors)
     assert run.curves.loc[run.curves["split"] == "test", "epoch"].max() == best < 30
+
+
+@pytest.mark.parametrize(
+    "method", [NET | {"train": {"epochs": 12, "lr": 1e-3, "oracle": True}}, SVM], ids=["net", "svm"]
+)
+def test_a_killed_run_takes_up_where_it_stopped(data, folds, method, tmp_path, monkeypatch):
+    whole = run_folds(data, folds, seeds=(0, 1), **method)
+    fitted, fit_each = [], fit.fit_each
+
+    def killed_at_the_third(fits, *rest):
+        fitted.append({one.fold for one in fits})
+        if len(fitted) == 3:
+            raise KeyboardInterrupt
+        return fit_each(fits, *rest)
+
+    monkeypatch.setattr(fit, "fit_each", killed_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run_folds(data, folds, seeds=(0, 1), keep=tmp_path, **method)
+    assert len(list(tmp_path.iterdir())) == 2
+    resumed = run_folds(data, folds, seeds=(0, 1), keep=tmp_path, **method)
+    assert fitted[3:] == [*fitted[2:3], {"toy/s03"}]
+    same(resumed, whole)
+    assert resumed.predictions.dtypes.equals(whole.predictions.dtypes)
+    assert resumed.curves.dtypes.equals(whole.curves.dtypes)
+    assert [model.meta for model in resumed.models.values()] == [model.meta for model in whole.models.values()]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"train": {"epochs": 4, "lr": 1e-3}},
+        {"seeds": (1,)},
+        {"options": {"dropout": 0.1}},
+        {"data": True},
+        {"sides": True},
+    ],
+    ids=str,
+)
+def test_a_part_of_another_run_is_never_taken(data, folds, other, tmp_path):
+    run_folds(data, folds[:1], keep=tmp_path, **NET)
+    changed = Samples(data.x + 1, data.table) if other.pop("data", False) else data
+    fold = folds[0]
+    if other.pop("sides", False):
+        fold = replace(fold, side=np.where(np.arange(len(fold.side)) > 8, 1, fold.side).astype(np.uint8))
+    expected = run_folds(changed, [fold], **NET | other)
+    same(run_folds(changed, [fold], keep=tmp_path, **NET | other), expected)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_folds_computed_at_once_are_one_part_and_the_same_folds(data, folds, tmp_path, monkeypatch):
+    method = NET | {"train": {"epochs": 12, "lr": 1e-3, "selection": "inner", "oracle": True}}
+    plain = run_folds(data, folds, seeds=(0, 1), **method)
+
+    def at_once(kind, name, classes, options, recipe, device):
+        return Network(lambda: ststnet(classes, **options), recipe, classes, device, at_once=True)
+
+    monkeypatch.setattr(fit, "make", at_once)
+    stacked = run_folds(data, folds, seeds=(0, 1), keep=tmp_path, **method)
+    assert len(list(tmp_path.iterdir())) == 1
+    same(run_folds(data, folds, seeds=(0, 1), keep=tmp_path, **method), stacked)
+    for name in ("predictions", "oracle", "curves"):
+        one, other = getattr(stacked, name), getattr(plain, name)
+        pd.testing.assert_frame_equal(one, other, atol=1e-3, rtol=1e-3)
+    assert stacked.mixed_subjects == plain.mixed_subjects and stacked.meta == plain.meta
+
+
+def test_the_oracle_is_the_best_epoch_on_the_test_rows_and_changes_nothing(folds):
+    data = samples(signal=0.1)
+    train = {"epochs": 30, "lr": 1e-3}
+    honest = run_folds(data, folds, seeds=(0, 1), **NET | {"train": train})
+    run = run_folds(data, folds, seeds=(0, 1), **NET | {"train": train | {"oracle": True}})
+    assert len(honest.oracle) == 0 and list(honest.oracle) == list(honest.predictions)
+    assert save(run.tensors) == save(honest.tensors)
+    pd.testing.assert_frame_equal(run.predictions, honest.predictions)
+    assert list(run.oracle) == list(run.predictions) and len(run.oracle) == len(run.predictions)
+    test = run.curves[run.curves["split"] == "test"]
+    best = (
+        test.sort_values(["accuracy", "loss", "epoch"], ascending=[False, True, False])
+        .groupby(["fold", "seed"])
+        .first()
+    )
+    for key, rows in run.oracle.groupby(["fold", "seed"]):
+        assert (rows["truth"] == rows["predicted"]).mean() == best.loc[key, "accuracy"]
+        own = np.choose(rows["truth"].map(CLASSES.index), rows[[f"p_{c}" for c in CLASSES]].to_numpy().T)
+        np.testing.assert_allclose(-np.log(own).mean(), best.loc[key, "loss"], rtol=1e-5)
+    right = [(t["truth"] == t["predicted"]).mean() for t in (run.oracle, run.predictions)]
+    assert right[0] > right[1]
+
+
+def test_a_classifier_has_no_oracle(data, folds):
+    assert len(run_folds(data, folds, **SVM, train={"oracle": True}).oracle) == 0
+
+
+def test_balanced_sampling_lets_a_rare_class_be_learnt():
+    data = samples(subjects=6, clips=9, signal=0.15)
+    table = data.table
+    keep = (table["label"] != "surprise") | table["clip"].str.endswith(("c0", "c1", "c2"))
+    rare = Samples(data.x[keep], table[keep])
+    folds, found = make_folds("loso", rare.table), {}
+    for sampling in ("shuffled", "balanced"):
+        train = {"epochs": 30, "lr": 2e-3, "sampling": sampling}
+        given = run_folds(rare, folds, seeds=(0, 1), **NET | {"train": train}).predictions
+        found[sampling] = given["p_surprise"].mean()
+    assert found["balanced"] > found["shuffled"]
+
+
+def test_mixed_precision_on_a_cpu_is_said_to_be_float32(data, folds):
+    with collect() as found:
+        mixed = run_folds(data, folds[:1], **NET | {"train": NET["train"] | {"precision": "mixed"}})
+    assert [p.what for p in found] == ["mixed precision is for a GPU; this is trained in float32"]
+    assert save(mixed.tensors) == save(run_folds(data, folds[:1], **NET).tensors)
 
 
 def test_a_classifier_has_no_epoch_to_choose(data, folds):

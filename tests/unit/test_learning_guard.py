@@ -1,28 +1,21 @@
-"""The guard: each known leak is planted once and refused by its name."""
+"""The guard lets pass what is no leak, and its refusals travel."""
 
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from learning_toys import CLASSES, samples, table
 
-from mer_lib.learning import guard
-from mer_lib.learning.curves import Curves, best_epoch
+from mer_lib.descriptors.flow28 import stretch
 from mer_lib.learning.fit import run_folds
-from mer_lib.learning.folds import TEST, TRAIN, VALIDATION, Fold
+from mer_lib.learning.folds import TEST, TRAIN, Fold
 from mer_lib.learning.guard import Guarded, LeakError
-from mer_lib.learning.protocols import inner_split, make_folds
+from mer_lib.learning.protocols import everything, make_folds
 from mer_lib.learning.samples import Samples
+from mer_lib.problems import BadInput
 
 SVM = {"kind": "classifier", "name": "svm_linear", "classes": CLASSES}
-
-
-def refuses(kind):
-    """The leak must be refused under this very name, which the guard explains."""
-    assert kind in guard.KINDS
-    return pytest.raises(LeakError, match=rf"leak refused \({kind}: ")
 
 
 def vectors(**changes):
@@ -33,52 +26,6 @@ def first_fold(data):
     return make_folds("loso", data.table)[0]
 
 
-def renamed(data, **columns):
-    """The samples with whole columns of their table replaced."""
-    return Samples(data.x, data.table.assign(**columns))
-
-
-def moved(fold, clip, side):
-    sides = fold.side.copy()
-    sides[fold.clips == clip] = side
-    return replace(fold, side=sides)
-
-
-def test_leak_subject_in_two_datasets():
-    clips = table()
-    clips.loc[5, "dataset"] = "other"
-    with refuses("subject_in_two_datasets"):
-        make_folds("loso", clips)
-
-
-def test_leak_subject_without_dataset():
-    one, two = table(dataset="casme2"), table(dataset="smic")
-    for clips in (one, two):  # both sets number their subjects s00, s01 …
-        clips["subject"] = clips["subject"].str.split("/").str[1] + "_" + clips["dataset"]
-    with refuses("subject_without_dataset"):
-        make_folds("loso", pd.concat([one, two]))
-
-
-def test_leak_subject_spelt_two_ways():
-    clips = table()
-    clips.loc[0, ["clip", "subject"]] = ["toy/S00/c0", "toy/S00"]
-    with refuses("subject_spelt_two_ways"):
-        make_folds("loso", clips)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("Zo\u00eb", "Zoe\u0308"), ("ANNA", "anna"), ("Stra\u00dfe", "STRASSE"), ("anna b", "anna\u00a0b"), ("006", "6"),
-     ("s1", "s01"), ("s1", "\uff53\uff11")],
-)  # fmt: skip
-def test_leak_subject_spelt_two_ways_by_system_or_spreadsheet(one, other):
-    clips = table(subjects=2, clips=1)
-    clips["subject"] = [f"toy/{one}", f"toy/{other}"]
-    clips["clip"] = clips["subject"] + "/c0"
-    with refuses("subject_spelt_two_ways"):
-        make_folds("loso", clips)
-
-
 @pytest.mark.parametrize(("one", "other"), [("s1", "s10"), ("s1", "s2"), ("100", "10"), ("0", "00a"), ("1_1", "11")])
 def test_subjects_who_are_two_people_are_let_pass(one, other):
     clips = table(subjects=2, clips=1)
@@ -87,160 +34,11 @@ def test_subjects_who_are_two_people_are_let_pass(one, other):
     assert len(make_folds("loso", clips)) == 2
 
 
-def test_leak_clip_of_another_subject():
-    clips = table()
-    clips.loc[0, "subject"] = "toy/s01"
-    with refuses("clip_of_another_subject"):
-        make_folds("loso", clips)
-
-
-def test_leak_clip_with_two_labels():
-    clips = table()
-    again = clips.iloc[[0]].assign(label="surprise", yaw=15.0)
-    with refuses("clip_with_two_labels"):
-        make_folds("loso", pd.concat([clips, again]))
-
-
-def test_leak_clip_on_two_sides():
-    data = vectors()
-    fold = first_fold(data)
-    twice = Fold(fold.name, np.append(fold.clips, fold.test[:1]), np.append(fold.side, TRAIN).astype(np.uint8))
-    with refuses("clip_on_two_sides"):
-        run_folds(data, [twice], **SVM)
-
-
-@pytest.mark.parametrize("side", [TRAIN, TEST])
-def test_leak_clip_listed_twice(side):
-    data = vectors()
-    fold = first_fold(data)
-    again = fold.clips[fold.side == side][:1]
-    twice = replace(fold, clips=np.append(fold.clips, again), side=np.append(fold.side, side).astype(np.uint8))
-    with refuses("clip_listed_twice") as caught:
-        Guarded(data, twice)
-    assert again[0] in str(caught.value)
-
-
-def test_leak_clip_tested_twice():
-    data = vectors()
-    fold = first_fold(data)
-    with refuses("clip_tested_twice"):
-        run_folds(data, [fold, replace(fold, name="again")], **SVM)
-
-
-@pytest.mark.parametrize("side", [TRAIN, VALIDATION])
-def test_leak_subject_on_both_sides(side):
-    data = vectors()
-    fold = first_fold(data)
-    with refuses("subject_on_both_sides"):
-        run_folds(data, [moved(fold, fold.test[0], side)], **SVM)
-
-
-def test_leak_subject_on_both_sides_of_the_samples_though_not_of_the_folds():
-    """The fold was made from one table, the samples say otherwise: what is fitted counts."""
-    data = vectors()
-    folds = make_folds("loso", data.table)
-    clips = data.table["clip"].to_numpy(object).copy()
-    subject = data.table["subject"].to_numpy(object).copy()
-    clips[3:6], subject[3:6] = [f"toy/s00/d{i}" for i in range(3)], "toy/s00"
-    ids = dict(zip(data.table["clip"], clips, strict=True))
-    renamed_folds = [replace(fold, clips=np.array([ids[c] for c in fold.clips], object)) for fold in folds]
-    with refuses("subject_on_both_sides"):
-        run_folds(renamed(data, clip=clips, subject=subject), renamed_folds, **SVM)
-
-
-def test_leak_subject_selects_for_itself():
-    data = vectors()
-    fold = first_fold(data)
-    with refuses("subject_selects_for_itself"):
-        run_folds(data, [moved(fold, fold.train[0], VALIDATION)], **SVM)
-
-
-def test_leak_test_clip_in_training():
-    guarded = Guarded(data := vectors(), first_fold(data))
-    rows = np.append(guarded.rows(TRAIN), guarded.rows(TEST)[0])
-    with refuses("test_clip_in_training"):
-        guarded.take(rows, "weights")
-
-
-def test_leak_test_view_in_training():
-    """Views are not listed in folds; they are known by the clip id that they carry."""
-    data = vectors()
-    turned = data.table.assign(yaw=15.0)
-    both = Samples(np.concatenate([data.x, data.x + 0.1]), pd.concat([data.table, turned]))
-    guarded = Guarded(both, first_fold(data))
-    view = np.flatnonzero((both.table["yaw"] == 15) & (both.table["subject"] == "toy/s00"))[0]
-    assert view in guarded.rows(TEST)
-    assert len(guarded.rows(TRAIN)) == 18
-    with refuses("test_view_in_training"):
-        guarded.take(np.append(guarded.rows(TRAIN), view), "weights")
-
-
-def test_leak_validation_clip_in_training():
-    data = vectors()
-    fold = inner_split(first_fold(data), data.table, seed=0)
-    guarded = Guarded(data, fold)
-    with refuses("validation_clip_in_training"):
-        guarded.take(guarded.rows(VALIDATION), "weights")
-
-
-def test_leak_selection_on_test():
-    guarded = Guarded(data := vectors(), first_fold(data))
-    with refuses("selection_on_test"):
-        guarded.take(guarded.rows(TEST), "selection")
-
-
-def test_leak_selection_on_test_by_curve():
-    curves = Curves("toy/s00", 0)
-    curves.add(1, "validation", np.array([0, 1]), np.eye(3)[:2])
-    assert best_epoch(curves.frame()) == 1
-    curves.add(2, "test", np.array([0, 1]), np.eye(3)[:2])
-    with refuses("selection_on_test"):
-        best_epoch(curves.frame())
-
-
-def test_leak_selection_on_test_by_inner_split():
-    guarded = Guarded(data := vectors(), first_fold(data))
-    aside = replace(guarded.fold, side=np.where(guarded.fold.side == TEST, VALIDATION, TRAIN).astype(np.uint8))
-    with refuses("selection_on_test"):
-        guarded.inner(aside)
-
-
-@pytest.mark.parametrize("side", [TEST, VALIDATION])
-def test_leak_normalisation_outside_training(side):
-    data = vectors()
-    guarded = Guarded(data, inner_split(first_fold(data), data.table, seed=0))
-    with refuses("normalisation_outside_training"):
-        guarded.take(np.append(guarded.rows(TRAIN), guarded.rows(side)), "normalisation")
-
-
-def test_leak_feature_selection_outside_training():
-    guarded = Guarded(data := vectors(), first_fold(data))
-    with refuses("feature_selection_outside_training"):
-        guarded.take(np.arange(len(data)), "feature_selection")
-
-
-@pytest.mark.parametrize("ddof", [0, 1])
-def test_leak_normalised_over_all_clips(ddof):
-    data = samples(shape=(4, 4, 1))
-    scaled = (data.x - data.x.mean(0)) / data.x.std(0, ddof=ddof)
-    with refuses("normalised_over_all_clips"):
-        run_folds(Samples(scaled, data.table), make_folds("loso", data.table), **SVM)
-
-
 def test_scaling_that_looks_at_one_clip_at_a_time_is_let_pass():
     data = samples(shape=(4, 4, 1))
     own = data.x - data.x.mean((1, 2, 3), keepdims=True)
     own /= own.std((1, 2, 3), keepdims=True)
     Guarded(Samples(own, data.table), first_fold(data))
-
-
-def test_leak_copy_under_another_name():
-    data = vectors()
-    x = data.x.copy()
-    x[5] = x[1]  # a clip of s01 is a copy of a test clip of s00
-    with refuses("copy_under_another_name") as caught:
-        run_folds(Samples(x, data.table), make_folds("loso", data.table), **SVM)
-    assert "toy/s00/c1" in str(caught.value) and "toy/s01/c2" in str(caught.value)
 
 
 def test_copies_on_one_side_and_motionless_clips_are_let_pass():
@@ -252,15 +50,6 @@ def test_copies_on_one_side_and_motionless_clips_are_let_pass():
         Guarded(Samples(x, data.table), fold)
 
 
-def test_leak_test_opened_before_fit_ended():
-    guarded = Guarded(data := vectors(), first_fold(data))
-    with refuses("test_opened_before_fit_ended"):
-        guarded.take(guarded.rows(TEST), "prediction")
-    guarded.seal()
-    x, rows = guarded.take(guarded.rows(TEST), "prediction")
-    assert len(x) == 3 and set(rows["subject"]) == {"toy/s00"}
-
-
 def test_a_protocol_that_mixes_subjects_says_so_and_is_recorded():
     data = vectors()
     clips = data.table["clip"].to_numpy(object)
@@ -270,11 +59,69 @@ def test_a_protocol_that_mixes_subjects_says_so_and_is_recorded():
     assert not run_folds(data, make_folds("loso", data.table), **SVM).mixed_subjects
 
 
-def test_every_kind_of_leak_is_planted_here():
-    planted = {kind for kind in guard.KINDS if any(name.startswith(f"test_leak_{kind}") for name in globals())}
-    assert planted == set(guard.KINDS)
-
-
 def test_a_leak_survives_the_way_back_from_a_worker():
     error = LeakError("clip_tested_twice", "clip a/b/c")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def smooth(n, side=8):
+    """Pictures (n, side, side, 3) of neighbouring pixels that resemble each other, as flow fields do."""
+    noise = np.random.default_rng(3).normal(size=(n, side + 2, side + 2, 3))
+    rows = noise[:, :-2] + noise[:, 1:-1] + noise[:, 2:]
+    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]).astype(np.float32)
+
+
+@pytest.mark.parametrize("n", [12, 441, 3000])
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda x: stretch(x),
+        lambda x: np.rint(stretch(x)),
+        lambda x: stretch(x) / 255,
+        lambda x: x / np.linalg.norm(x.reshape(len(x), -1), axis=1).reshape(-1, 1, 1, 1),
+        lambda x: np.maximum(x - 2, 0),
+    ],
+    ids=["stretched to 0–255", "as 8-bit pictures", "stretched to 0–1", "of length 1", "mostly 0, as histograms"],
+)
+def test_what_looks_at_one_clip_at_a_time_is_let_pass(n, prepare):
+    """However many clips there are: of 3,000 stretched ones each pixel reaches 0 and 255 in some."""
+    data = Samples(prepare(smooth(n)), table(subjects=n // 3))
+    assert not data.scaling and not data.projected and not data.tell_the_label
+    Guarded(data, first_fold(data))
+
+
+def test_a_feature_that_agrees_with_the_labels_of_few_clips_is_let_pass():
+    data = samples(subjects=2, clips=3, shape=(400,))
+    x = data.x.copy()
+    x[:, 0] = [CLASSES.index(label) for label in data.table["label"]]
+    Guarded(Samples(x, data.table), first_fold(data))
+
+
+def test_rows_are_handed_out_for_a_purpose_only():
+    guarded = Guarded(data := vectors(), first_fold(data))
+    with pytest.raises(ValueError, match="what the rows are for"):
+        guarded.take(guarded.rows(TEST))
+
+
+def test_views_and_copies_train_and_are_tested_as_the_protocol_says():
+    data = vectors()
+    rows = [data.table, data.table.assign(yaw=15.0), data.table.assign(copy="magnified")]
+    all_three = Samples(np.concatenate([data.x, data.x + 0.1, data.x + 0.2]), pd.concat(rows))
+    expected = {"loso": (9 + 9, 3), "loso_to_views": (9 + 9, 3 + 3), "loso_views": (9 + 9 + 9, 3 + 3)}
+    for protocol, (train, test) in expected.items():
+        guarded = Guarded(all_three, make_folds(protocol, all_three.table)[0])
+        assert (len(guarded.rows(TRAIN)), len(guarded.rows(TEST))) == (train, test)
+        assert len(guarded.training_table) == train
+        guarded.take(guarded.rows(TRAIN), "weights", "normalisation", "tuning")
+    assert len(Guarded(all_three, everything(all_three.table)).rows(TRAIN)) == 36
+
+
+def test_a_protocol_of_views_without_views_is_refused():
+    with pytest.raises(BadInput, match="of the original only"):
+        Guarded(data := vectors(), make_folds("loso_views", data.table)[0])
+
+
+def test_a_recording_of_two_people_is_no_leak_unless_the_protocol_keeps_recordings_whole():
+    data = vectors()
+    shared = Samples(data.x, data.table.assign(source="one.avi"))
+    Guarded(shared, first_fold(shared))

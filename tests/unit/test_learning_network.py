@@ -7,8 +7,8 @@ from safetensors.numpy import save
 from torch import nn
 
 from mer_lib.learning.curves import due, figures
-from mer_lib.learning.learner import Diverged, Recipe
-from mer_lib.learning.network import Network, _batches
+from mer_lib.learning.learner import Diverged, Recipe, Task
+from mer_lib.learning.network import Network
 from mer_lib.problems import BadInput
 
 
@@ -101,12 +101,12 @@ def test_watching_changes_nothing_and_sees_each_recorded_epoch():
     x, y = problem()
     seen = []
 
-    def observe(epoch, predict, truth, probabilities):
+    def observe(epoch, truth, probabilities, watched):
         seen.append(epoch)
-        assert predict(x).shape == probabilities.shape == (8, 3)
+        assert watched.shape == (5, 3) and probabilities.shape == (8, 3)
         assert sorted(truth) == sorted(y)
 
-    watched = network(epochs=35).fit(x, y, seed=0, observe=observe)
+    watched = network(epochs=35).fit_each([Task(x, y, 0, 35, observe, x[:5])])[0]
     assert save(watched) == save(network(epochs=35).fit(x, y, seed=0))
     assert seen == [1, 10, 20, *range(26, 36)] == [e for e in range(1, 36) if due(e, 35)]
 
@@ -123,15 +123,6 @@ def test_weights_of_another_network_are_refused():
         network().probabilities(state, problem()[0])
 
 
-@pytest.mark.parametrize(
-    ("n", "size", "sizes"), [(9, 4, [4, 5]), (10, 4, [4, 4, 2]), (3, 4, [3]), (1, 4, [1]), (3, 1, [1, 1, 1])]
-)
-def test_no_batch_of_one_is_left_over(n, size, sizes):
-    batches = _batches(torch.arange(n), size)
-    assert [len(rows) for rows in batches] == sizes
-    assert torch.equal(torch.cat(batches), torch.arange(n))
-
-
 def test_figures_of_a_curve():
     truth = np.array([0, 0, 1, 1])
     p = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
@@ -146,6 +137,8 @@ def test_figures_of_a_curve():
     [
         ({"optimizer": "adamm"}, "did you mean 'adam'"),
         ({"class_weights": "auto"}, "balanced"),
+        ({"sampling": "even"}, "balanced"),
+        ({"precision": "float16"}, "did you mean 'float32'"),
         ({"lr": 0}, "must be positive"),
         ({"epochs": 0}, "must be positive"),
     ],

@@ -1,11 +1,17 @@
 """STSTNet: the counts and sizes its paper prints, and the three streams it is drawn with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save
 from torch.nn import functional
 
 from mer_lib import registry
+from mer_lib.learning.learner import Recipe
+from mer_lib.learning.network import Network, network
+from mer_lib.models import ststnet_fused
 from mer_lib.models.ststnet import ststnet
 
 CLIPS = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (4, 3, 28, 28)).astype(np.float32))
@@ -83,3 +89,43 @@ def test_what_it_reads_is_what_flow28_makes():
     channels = registry.get("descriptor", entry.meta["inputs"]).meta["channels"]
     assert channels == ("u", "v", "strain")
     assert len(channels) == entry.meta["channels"]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True], ids=["", "norm"])
+def test_compiled_steps_see_what_the_network_sees(batch_norm):
+    """With a learning rate of next to nothing: logits and running statistics are torch's, on 8-bit pictures."""
+    torch.manual_seed(1)
+    model = ststnet(3, dropout=0.0, batch_norm=batch_norm).train()
+    state = {name: tensor.detach().numpy().copy() for name, tensor in model.state_dict().items()}
+    x = np.random.default_rng(2).integers(0, 256, (6, 28, 28, 3)).astype(np.float32)
+    x[5] = 7  # no motion: all outputs of the convolution tie, but at the border
+    samples = ststnet_fused.prepare(x, batch_norm=batch_norm, dropout=0.0)
+    how = {"optimizer": "sgd", "lr": 1e-30, "momentum": 0.0, "weight_decay": 0.0}
+    fused = ststnet_fused.Fused(samples, np.arange(6) % 3, np.ones(3), state, **how, dropout=0.0, batch_norm=batch_norm)
+    order = np.array([4, 0, 5, 2, 3, 1])
+    assert fused.epoch(order, np.array([4, 6]), None)
+    pictures = torch.from_numpy(x[order]).movedim(-1, 1)
+    logits = torch.cat([model(pictures[:4]), model(pictures[4:])]).detach().numpy()
+    np.testing.assert_allclose(fused.logits, logits, atol=1e-5 * np.abs(logits).max())
+    for name, tensor in model.state_dict().items():
+        np.testing.assert_allclose(fused.state()[name], tensor.numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_compiled_steps_refuse_other_sizes():
+    with pytest.raises(ValueError, match="28"):
+        ststnet_fused.prepare(np.zeros((2, 32, 32, 3), np.float32), batch_norm=False, dropout=0.5)
+
+
+def test_the_network_is_found_by_what_its_registration_says():
+    entry = registry.get("model", "ststnet")
+    options, recipe = entry.complete({}), Recipe(epochs=1)
+    x = np.random.default_rng(0).normal(size=(5, 28, 28, 3)).astype(np.float32)
+    y = np.array([0, 1, 2, 0, 1])
+    given = network(entry, options, recipe, 3, "cpu")
+    compiled = Network(lambda: ststnet(3), recipe, 3, compiled=ststnet_fused, options=options)
+    assert not given.at_once and save(given.fit(x, y, seed=0)) == save(compiled.fit(x, y, seed=0))
+    assert network(entry, options, recipe, 3, "cuda").at_once
+    plain = replace(entry, meta={})
+    assert not network(plain, options, recipe, 3, "cuda").at_once
+    alone = Network(lambda: ststnet(3), recipe, 3)
+    assert save(network(plain, options, recipe, 3, "cpu").fit(x, y, seed=0)) == save(alone.fit(x, y, seed=0))

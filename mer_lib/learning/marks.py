@@ -1,0 +1,97 @@
+"""Marks that a wrong preparation leaves in features: fitted over all clips at once, or told the labels.
+
+What was fitted over all clips has seen the test clips of every fold. Such a fit leaves each column with the same exact
+figure (mean 0, greatest value 1, no correlation with the others …), which the features themselves never have; scaling
+that looks at one clip at a time leaves no such mark. Up to 64 columns are looked at, so that the cost does not grow
+with their number. What leaves no mark: a choice of columns made over all clips.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import gammaln
+
+LOOKED_AT = 64  # columns
+FEWEST_ROWS, FEWEST_COLUMNS = 10, 10  # so that no mark is there by chance
+EXACT = 1e-5  # relative; features are float32
+NEAR = 0.3  # standard errors: a clip lost after the scaling moves each mean by less
+CHANCE = 1e-6  # probability that a column of so few values falls into the classes by itself
+
+
+def scaling(x: np.ndarray) -> str:
+    """How the columns of x (N, D) were scaled over all rows, in words; "" where they were not."""
+    x = _columns(x)
+    if len(x) < FEWEST_ROWS or x.shape[1] < FEWEST_COLUMNS:
+        return ""
+    mean, spread, near = x.mean(0), x.std(0), NEAR / np.sqrt(len(x))
+    low, high = x.min(0), x.max(0)
+    first, median, third = np.percentile(x, [25, 50, 75], axis=0)
+    if (np.abs(mean) < near * spread).all() and (np.abs(spread - 1) < near).all():
+        return "mean 0 and deviation 1"
+    if (np.abs(mean) < 1e-3 / np.sqrt(len(x)) * spread).all():
+        return "mean 0"
+    if _same(high) and _once(x, high):
+        return "the same greatest value"
+    if _same(np.maximum(high, -low)) and _once(np.abs(x), np.maximum(high, -low)):
+        return "the same greatest magnitude"
+    if _same(np.linalg.norm(x, axis=0)):
+        return "the same length"
+    if (np.abs(median) < EXACT).all() and _same(third - first) and np.abs(third - first - 1).max() < EXACT:
+        return "median 0 and quartiles 1 apart"
+    return ""
+
+
+def projection(x: np.ndarray) -> bool:
+    """Whether the columns of x (N, D) are orthogonal to each other: the mark of a PCA or SVD over all rows."""
+    x = _columns(x)
+    length = np.linalg.norm(x, axis=0)
+    x = x[:, (length > 1e-3 * length.max(initial=0)) & ((x != 0).mean(0) > 0.5)]  # empty bins are orthogonal too
+    if len(x) < FEWEST_ROWS or x.shape[1] < FEWEST_COLUMNS // 2:
+        return False
+    x = x / np.linalg.norm(x, axis=0)
+    cosine = x.T @ x - np.eye(x.shape[1])
+    return bool(np.abs(cosine).max() < NEAR / 3 / np.sqrt(len(x)))
+
+
+def label(x: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a column of x (N, D) tells a class apart, or all: one value within each, not the same in all.
+
+    Columns of few values that could have come out so by chance do not count.
+    """
+    classes, code = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        return False
+    low = np.array([x[code == k].min(0) for k in range(len(classes))])
+    high = np.array([x[code == k].max(0) for k in range(len(classes))])
+    telling = np.flatnonzero((low == high).all(0) & (low.min(0) < low.max(0)))
+    counts = np.bincount(code)
+    for column in telling:
+        groups = [counts[low[:, column] == value].sum() for value in np.unique(low[:, column])]
+        logarithm = np.log(x.shape[1]) + gammaln(np.add(groups, 1)).sum() - gammaln(len(x) + 1)
+        if logarithm < np.log(CHANCE):
+            return True
+    return False
+
+
+def _columns(x: np.ndarray) -> np.ndarray:
+    """Up to LOOKED_AT columns that vary, spread evenly over all, as float64."""
+    some = x[:, _spread(x.shape[1], 4 * LOOKED_AT)].astype(np.float64)
+    some = some[:, np.ptp(some, axis=0) > 0] if len(some) else some
+    return some[:, _spread(some.shape[1], LOOKED_AT)]
+
+
+def _spread(columns: int, most: int) -> np.ndarray:
+    """Up to ``most`` positions, spread evenly over the columns."""
+    return np.unique(np.linspace(0, columns, min(most, columns), endpoint=False).astype(int))
+
+
+def _same(values: np.ndarray) -> bool:
+    return bool(np.ptp(values) <= EXACT * np.abs(values).max())
+
+
+def _once(x: np.ndarray, bound: np.ndarray) -> bool:
+    """Whether most columns reach their bound in one row only: features that end there by nature do so again and again.
+
+    Images stretched clip by clip reach 255 in each clip, and in all pixels only where there are many clips.
+    """
+    return bool(np.median((x >= bound - EXACT * np.abs(bound)).sum(0)) == 1)

@@ -1,0 +1,63 @@
+"""The plain training loop of one torch model, on any device."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mer_lib.learning.draws import with_own_dropout
+from mer_lib.learning.learner import Recipe, State, Task
+from mer_lib.learning.tensors import arrays, features, precision, probabilities, softmax
+
+
+class Plain:
+    """A back end (training.Steps) with one network."""
+
+    def __init__(self, model: nn.Module, task: Task, weights: np.ndarray, recipe: Recipe, device: torch.device) -> None:
+        self._model, self._recipe, self._device = model.to(device).train(), recipe, device
+        self._dropouts = with_own_dropout(model, task.seed, on_device=device.type != "cpu")
+        self._data, self._truth = features(task.x, device), torch.tensor(task.y, device=device)
+        self._weight = torch.from_numpy(weights).to(self._data)
+        self._optimizer = _optimizer(model, recipe)
+        self._logits = torch.empty(0)
+
+    def epoch(self, number: int, batches: list[list[np.ndarray]]) -> np.ndarray:
+        """See training.Steps."""
+        seen, total = [], torch.zeros((), device=self._device)
+        for batch in batches[0]:
+            rows = torch.from_numpy(batch).to(self._device)
+            for layer in self._dropouts:
+                layer.rows = rows
+                layer.epoch.fill_(number)
+            with precision(self._recipe, self._device):
+                logits = self._model(self._data[rows])
+                loss = F.cross_entropy(logits, self._truth[rows], weight=self._weight)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            seen.append(logits.detach())
+            total += loss.detach()
+        self._logits = torch.cat(seen)
+        return np.array([bool(torch.isfinite(total))])
+
+    def seen(self, which: int) -> np.ndarray:
+        """See training.Steps."""
+        return softmax(self._logits)
+
+    def predict(self, watched: list[np.ndarray | None]) -> list[np.ndarray | None]:
+        """See training.Steps."""
+        classes = len(self._weight)
+        return [None if x is None else probabilities(self._model, x, classes, self._device) for x in watched]
+
+    def state(self, which: int) -> State:
+        """See training.Steps."""
+        return arrays(self._model.state_dict())
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    decay = recipe.weight_decay
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), recipe.lr, weight_decay=decay, fused=True)
+    return torch.optim.SGD(model.parameters(), recipe.lr, momentum=recipe.momentum, weight_decay=decay, fused=True)
