@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_lib.problems import BadInput
+from mer_lib.motion.flow import magnitude, orientation
 
 # The wheel's six segments: hues in each, the colour it starts from, the channel that moves, and whether it rises.
 _SEGMENTS = (
@@ -47,16 +47,14 @@ def encode(flow: np.ndarray, *, longest: float | None = None) -> np.ndarray:
 
     Returns
     -------
-    (…, H, W, 3) uint8, RGB.
+    (…, H, W, 3) uint8, RGB. Raises BadInput where the array is no flow.
     """
-    if flow.ndim < 3 or flow.shape[-1] != 2:
-        raise BadInput(f"a field of shape {flow.shape}", "give flow (…, H, W, 2)")
-    u, v = flow[..., 0].astype(np.float64), flow[..., 1].astype(np.float64)
-    length = np.hypot(u, v)
+    flow = flow.astype(np.float64)
+    length = magnitude(flow)
     end = length.max(axis=(-2, -1), keepdims=True) if longest is None else np.float64(longest)
     strength = np.divide(length, end, out=np.zeros_like(length), where=end > 0)[..., None]
     hues = wheel() / 255
-    position = (np.arctan2(v, u) / np.pi + 1) / 2 * (len(hues) - 1)
+    position = (orientation(flow) / np.pi + 1) / 2 * (len(hues) - 1)
     below = position.astype(int)
     share = (position - below)[..., None]
     hue = (1 - share) * hues[below] + share * hues[(below + 1) % len(hues)]
@@ -73,5 +71,5 @@ def legend(size: int = 101) -> np.ndarray:
     offset = np.arange(size) - radius
     field = np.stack(np.meshgrid(offset, offset), axis=-1)
     picture = encode(field, longest=radius)
-    picture[np.hypot(*np.moveaxis(field, -1, 0)) > radius] = 255
+    picture[magnitude(field) > radius] = 255
     return picture

@@ -14,6 +14,10 @@ from mer_lib.problems import BadInput
 
 # Below this no pyramid is left, answers are arbitrary, and OpenCV's DIS crashes the process.
 MIN_SIDE = 16
+# A method's own arrays are some thirty times its pictures: a call is given this many pixels at most (64 pairs of
+# 256 × 256), and a single frame beyond the limit is refused rather than let the job outgrow its memory.
+PIXELS_A_CALL = 2**22
+MAX_PIXELS = 2**24
 
 
 def compute(first: np.ndarray, second: np.ndarray, *, flow: str, **options) -> np.ndarray:
@@ -22,7 +26,7 @@ def compute(first: np.ndarray, second: np.ndarray, *, flow: str, **options) -> n
     Parameters
     ----------
     first, second : (N, H, W) uint8
-        Grey frames (``gray.to_gray``), at least 16 pixels a side.
+        Grey frames (``gray.to_gray``), at least 16 pixels a side and 2²⁴ in all (4096 × 4096).
     flow : str
         A registered method: ``mer_lib.registry.entries("flow")``.
     **options
@@ -37,16 +41,41 @@ def compute(first: np.ndarray, second: np.ndarray, *, flow: str, **options) -> n
     Raises
     ------
     BadInput
-        Unknown method or option; pairs of different sizes, colour frames, other types than 8 bits, NaN, tiny frames.
+        Unknown method or option; pairs of different sizes, colour frames, other types than 8 bits, NaN, tiny or
+        gigantic frames.
     """
     entry = registry.get("flow", flow)
     options = entry.complete(options)
     _check(first, second)
     field = np.zeros((*first.shape, 2), np.float32)
-    moving = np.flatnonzero((first != second).any(axis=(1, 2)))
-    if moving.size:
-        field[moving] = entry.load()(first[moving], second[moving], **options)
+    moving = np.flatnonzero([not np.array_equal(a, b) for a, b in zip(first, second, strict=True)])
+    at_once = max(1, PIXELS_A_CALL // (first.shape[1] * first.shape[2]))
+    for start in range(0, len(moving), at_once):
+        some = moving[start : start + at_once]
+        field[some] = entry.load()(first[some], second[some], **options)
     return field
+
+
+def magnitude(flow: np.ndarray) -> np.ndarray:
+    """How far each point goes: (…, H, W, 2) float → (…, H, W), pixels, of the flow's own type."""
+    u, v = _parts(flow)
+    return np.hypot(u, v)
+
+
+def orientation(flow: np.ndarray) -> np.ndarray:
+    """Where each point goes: (…, H, W, 2) float → (…, H, W) radians from −π to π, of the flow's own type.
+
+    0 is right, π/2 down (v grows downwards), ±π left. Where nothing moves it is 0 and means nothing: weigh it by
+    ``magnitude``.
+    """
+    u, v = _parts(flow)
+    return np.arctan2(v, u)
+
+
+def _parts(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if flow.ndim < 3 or flow.shape[-1] != 2:
+        raise BadInput(f"a field of shape {flow.shape}", "give flow (…, H, W, 2)")
+    return flow[..., 0], flow[..., 1]
 
 
 def _check(first: np.ndarray, second: np.ndarray) -> None:
@@ -67,3 +96,6 @@ def _check(first: np.ndarray, second: np.ndarray) -> None:
     if min(first.shape[1:]) < MIN_SIDE:
         size = "{2}×{1}".format(*first.shape)
         raise BadInput(f"frames of {size} pixels", f"optical flow needs at least {MIN_SIDE} pixels a side")
+    if first.shape[1] * first.shape[2] > MAX_PIXELS:
+        size = "{2}×{1}".format(*first.shape)
+        raise BadInput(f"frames of {size} pixels", "crop them to the face first")

@@ -1,4 +1,4 @@
-"""OpenCV's dense flows: TV-L1, DIS and Farnebäck, one pair at a time on one thread.
+"""OpenCV's flows: TV-L1, DIS, Farnebäck, and Lucas–Kanade at every pixel, one pair at a time on one thread.
 
 One thread because runs are parallel over clips, and a job that was given one core should use one; frames of a face are
 too small to gain from more. Options keep OpenCV's names (in this project's spelling) and its defaults.
@@ -15,7 +15,14 @@ import numpy as np
 from mer_lib.problems import BadInput
 from mer_lib.registry import register
 
-DIS_FINEST_SCALE = {"medium": 1, "fine": 0}
+# OpenCV's preset, and the finest level: 0 is the full size, 1 half of it. 'fine' is this project's.
+DIS_PRESETS = {
+    "ultrafast": (cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST, 2),
+    "fast": (cv2.DISOPTICAL_FLOW_PRESET_FAST, 2),
+    "medium": (cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, 1),
+    "fine": (cv2.DISOPTICAL_FLOW_PRESET_MEDIUM, 0),
+}
+DIS_PATCH = 8  # pixels; the finest level must hold one
 
 
 @register(
@@ -84,17 +91,31 @@ def tvl1_opencv(
     paper="Kroeger, Timofte, Dai, Van Gool: Fast optical flow using dense inverse search (2016)",
     doi="10.1007/978-3-319-46493-0_29",
 )
-def dis(first: np.ndarray, second: np.ndarray, *, preset: str = "medium") -> np.ndarray:
+def dis(first: np.ndarray, second: np.ndarray, *, preset: str = "medium", refinements: int = 5) -> np.ndarray:
     """Dense inverse search: a hundred times faster than OpenCV's TV-L1, for frame-to-frame flow.
 
-    ``preset`` 'medium' is OpenCV's, which stops at half size and scales its answer up; 'fine' goes on to full size:
-    four times slower, more accurate on fine texture, worse on smooth noisy skin.
-    (N, H, W) uint8 frames → (N, H, W, 2) float32, pixels.
+    Parameters
+    ----------
+    first, second : (N, H, W) uint8
+    preset
+        'ultrafast', 'fast' and 'medium' are OpenCV's: they stop at a quarter or half of the size and scale their answer
+        up. 'fine' is 'medium' carried on to full size: four times slower, and far more accurate on faces.
+    refinements
+        Iterations of variational refinement on each level; OpenCV's is 5, and none for 'ultrafast', whatever is given.
+
+    Returns
+    -------
+    (N, H, W, 2) float32, pixels.
     """
-    if preset not in DIS_FINEST_SCALE:
-        raise BadInput(f"no DIS preset '{preset}'", f"one of {', '.join(DIS_FINEST_SCALE)}")
-    solver = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    solver.setFinestScale(DIS_FINEST_SCALE[preset])
+    if preset not in DIS_PRESETS:
+        raise BadInput(f"no DIS preset '{preset}'", f"one of {', '.join(DIS_PRESETS)}")
+    base, finest = DIS_PRESETS[preset]
+    if min(first.shape[1:]) < (least := DIS_PATCH << finest):  # OpenCV does not check, and crashes the process
+        raise BadInput(f"frames less than {least} pixels high or wide", f"too small for the DIS preset '{preset}'")
+    solver = cv2.DISOpticalFlow_create(base)
+    solver.setFinestScale(finest)
+    if preset != "ultrafast":
+        solver.setVariationalRefinementIterations(refinements)
     return _pairwise(lambda a, b: solver.calc(a, b, None), first, second)
 
 
@@ -130,16 +151,64 @@ def farneback(
     return _pairwise(solve, first, second)
 
 
+@register(
+    "flow",
+    title="Lucas–Kanade (OpenCV)",
+    paper="Bouguet: Pyramidal implementation of the affine Lucas Kanade feature tracker (2001)",
+)
+def lucas_kanade(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    winsize: int = 21,
+    max_level: int = 3,
+    iterations: int = 30,
+    epsilon: float = 0.01,
+    min_eigenvalue: float = 1e-4,
+) -> np.ndarray:
+    """Lucas–Kanade flow: every pixel tracked on its own through a pyramid; smooth only as far as windows overlap.
+
+    Parameters
+    ----------
+    first, second : (N, H, W) uint8
+    winsize
+        Side of the window in pixels that is taken to move as one.
+    max_level
+        Halvings of the picture.
+    iterations, epsilon
+        A level ends after so many steps, or at a step shorter than this many pixels.
+    min_eigenvalue
+        A window whose structure tensor has a smaller eigenvalue (grey levels² a pixel, in OpenCV's scale) shows too
+        little to be tracked.
+
+    Returns
+    -------
+    (N, H, W, 2) float32, pixels; zero where OpenCV gives a pixel up, too flat or gone beyond the picture.
+    """
+    height, width = first.shape[1:]
+    start = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32).reshape(-1, 1, 2)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, iterations, epsilon)
+
+    def solve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        end, found, _ = cv2.calcOpticalFlowPyrLK(
+            a, b, start, None, None, None, (winsize, winsize), max_level, stop, 0, min_eigenvalue
+        )
+        return np.where(found[:, :, None] == 1, end - start, 0).reshape(height, width, 2)
+
+    return _pairwise(solve, first, second)
+
+
 def _pairwise(solve: Callable[[np.ndarray, np.ndarray], np.ndarray], first: np.ndarray, second: np.ndarray):
     field = np.empty((*first.shape, 2), np.float32)
-    with _one_thread():
+    with one_thread():
         for n, (a, b) in enumerate(zip(first, second, strict=True)):
             field[n] = solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
     return field
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """OpenCV works on one thread inside the block."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

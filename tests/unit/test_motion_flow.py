@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_lib import registry
-from mer_lib.motion.flow import MIN_SIDE, compute
+from mer_lib.motion import flow as flow_module
+from mer_lib.motion import opencv
+from mer_lib.motion.flow import MIN_SIDE, compute, magnitude, orientation
 from mer_lib.motion.gray import to_gray
 from mer_lib.motion.pairs import motion_of
 from mer_lib.problems import BadInput
@@ -113,16 +115,29 @@ def test_views_and_read_only_frames_are_fine(flow):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize(("height", "width"), [(MIN_SIDE, MIN_SIDE), (MIN_SIDE, 201), (131, 17)])
+def test_odd_and_narrow_frames_are_fine(flow, height, width):
+    first = texture(Y[:1, :1] + np.arange(height)[:, None], X[:1, :1] + np.arange(width))
+    found = compute(first[None], np.roll(first, 1, axis=1)[None], flow=flow)
+    assert found.shape == (1, height, width, 2)
+    assert np.isfinite(found).all()
+
+
+@settings(max_examples=50, deadline=None)
 @given(
     height=st.integers(MIN_SIDE, 70),
     width=st.integers(MIN_SIDE, 200),
-    preset=st.sampled_from(["medium", "fine"]),
+    preset=st.sampled_from(["ultrafast", "fast", "medium", "fine"]),
     seed=st.integers(0, 9),
 )
 def test_dis_takes_any_size_from_the_least_on(height, width, preset, seed):
     first, second = np.random.default_rng(seed).integers(0, 255, (2, 1, height, width), np.uint8)
-    assert np.isfinite(compute(first, second, flow="dis", preset=preset)).all()
+    if min(height, width) < 32 and "fast" in preset:
+        with pytest.raises(BadInput, match="too small for the DIS preset"):
+            compute(first, second, flow="dis", preset=preset)
+    else:
+        assert np.isfinite(compute(first, second, flow="dis", preset=preset)).all()
 
 
 def test_tvl1_has_opencvs_defaults():
@@ -180,6 +195,59 @@ def test_unknown_names_are_answered_with_near_ones():
         compute(FRAME, FRAME, flow="tvl1_opencv", tao=1)
     with pytest.raises(BadInput, match="medium, fine"):
         compute(FRAME, FRAME + 1, flow="dis", preset="coarse")
+
+
+def test_methods_never_get_more_pixels_than_memory_is_planned_for(monkeypatch):
+    first, second = np.random.default_rng(0).integers(0, 255, (2, 7, 32, 32), np.uint8)
+    whole, given = compute(first, second, flow="dis"), []
+
+    def spy(a, b, *, preset, refinements):
+        given.append(len(a))
+        return opencv.dis(a, b, preset=preset, refinements=refinements)
+
+    monkeypatch.setattr(flow_module, "PIXELS_A_CALL", 3 * 32 * 32 + 5)
+    monkeypatch.setattr(registry.Entry, "load", lambda entry: spy)
+    np.testing.assert_array_equal(compute(first, second, flow="dis"), whole)
+    assert given == [3, 3, 1]
+
+
+def test_gigantic_frames_are_refused():
+    frame = np.broadcast_to(np.zeros((1, 1, 1), np.uint8), (1, 5000, 5000))
+    with pytest.raises(BadInput, match="5000×5000 pixels; crop them to the face"):
+        compute(frame, frame, flow="dis")
+
+
+def test_lucas_kanade_gives_up_where_nothing_is_to_be_seen():
+    first, second, truth = affine_pair(np.eye(2), (1.0, 0.5))
+    flat = (X > 60) & (Y > 40)
+    first, second = (np.where(flat, 128, frame).astype(np.uint8) for frame in (first, second))
+    found = compute(first[None], second[None], flow="lucas_kanade", winsize=7, max_level=0)[0]
+    assert not found[50:-8, 70:-8].any()
+    assert error(found[:, :50], truth[:, :50]) < 0.1
+
+
+def test_dis_presets_are_opencvs_and_more_refinement_is_another_flow():
+    first, second, _ = affine_pair(np.array([[1.03, 0.0], [0.02, 0.97]]), (0.4, 0.0))
+    for preset, theirs in (("ultrafast", 0), ("fast", 1), ("medium", 2)):
+        solver = cv2.DISOpticalFlow_create(theirs)
+        found = compute(first[None], second[None], flow="dis", preset=preset)[0]
+        np.testing.assert_array_equal(found, solver.calc(first, second, None))
+    usual, more = (compute(first[None], second[None], flow="dis", refinements=r) for r in (5, 20))
+    assert (usual != more).any()
+
+
+def test_magnitude_and_orientation_of_eight_directions():
+    angles = np.linspace(-np.pi, np.pi, 9)[1:]
+    field = (2.5 * np.stack([np.cos(angles), np.sin(angles)], axis=-1)).astype(np.float32).reshape(2, 4, 1, 2)
+    np.testing.assert_allclose(magnitude(field), 2.5, rtol=1e-6)
+    np.testing.assert_allclose(orientation(field).ravel(), angles, atol=1e-6)
+    assert magnitude(field).dtype == orientation(field).dtype == np.float32
+    right, down = np.array([[[1.0, 0.0]]]), np.array([[[0.0, 1.0]]])
+    assert orientation(right) == 0 and orientation(down) == np.pi / 2
+    assert orientation(np.zeros((1, 1, 2))) == magnitude(np.zeros((1, 1, 2))) == 0
+    for measure in (magnitude, orientation):
+        with pytest.raises(BadInput, match="give flow"):
+            measure(np.zeros((4, 4, 3)))
 
 
 def test_no_pairs_no_flow():
