@@ -72,12 +72,13 @@ class Registration(Block):
 class Motion(Block):
     onset_apex: Name
     frames: Name
+    apex: Literal["returned", "largest", "halves"]
     flows: dict[str, dict[str, Any]]
 
 
 class Classifier(Block):
     name: Name
-    options: dict[str, Any]
+    options: dict[str, Any] = {}
 
 
 class Train(Block):
@@ -88,7 +89,10 @@ class Train(Block):
     batch: Count
     epochs: Count
     class_weights: Literal["none", "balanced"]
+    sampling: Literal["shuffled", "balanced"]
+    precision: Literal["float32", "mixed"]
     selection: Literal["fixed", "inner"]
+    oracle: bool
     control: Literal["none", "permuted"]
 
 
@@ -126,11 +130,14 @@ class Experiment(Block):
     options: dict[str, Any] = {}
     train: Train
     seeds: Seeds
+    baseline: bool = False
 
     @property
     def selection(self) -> str:
-        """How the epoch is chosen; a classifier is solved and has none to choose, whatever the networks do."""
-        return self.train.selection if self.learner == "model" else "fixed"
+        """How the epoch is chosen; a classifier is solved and has none to choose, but may have a grid of options."""
+        if self.learner == "model":
+            return self.train.selection
+        return "inner" if self.options.get("grid") else "fixed"
 
 
 class Settings(Block):
@@ -139,7 +146,10 @@ class Settings(Block):
     corpora: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     classes: ClassNames
     protocols: Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
+    protocol_options: dict[str, dict[str, Any]]
     experiments: Annotated[dict[str, str | dict[str, Any] | None], Field(min_length=1)]
+    baselines: dict[str, str | dict[str, Any] | None]
+    controls: dict[str, str | dict[str, Any] | None]
     seeds: Seeds
     folds_per_job: Count
     shards: Shards
@@ -190,6 +200,9 @@ class Settings(Block):
                 f"for a folder with a clips.csv write --config 'corpora=[{{name: {name}, adapter: folder}}]'",
             )
         entry = registry.get("corpus", adapter or name)
+        if entry.meta.get("meshes"):
+            what = f"corpora: '{name}' holds 3-D faces and no clips"
+            raise BadInput(what, f"list its meshes with `mer index {entry.name}`")
         classes = given.pop("classes", self.classes)
         if entry.meta.get("synthetic"):
             block = _typed(Synthetic, {**self.synthetic.model_dump(), **given}, f"corpora.{name}")
@@ -199,41 +212,49 @@ class Settings(Block):
         return _typed(Corpus, {"name": name, "adapter": entry.name, "classes": classes, "options": options}, "corpora")
 
     def all_experiments(self) -> dict[str, Experiment]:
-        """The experiments chosen by name, defaults filled in."""
-        return {name: self._experiment(name, given) for name, given in self.experiments.items()}
+        """The experiments chosen, defaults filled in; and the baselines, under every protocol that these run under."""
+        chosen = {name: self._experiment("experiments", name, given) for name, given in self.experiments.items()}
+        protocols = list(dict.fromkeys(p for experiment in chosen.values() for p in experiment.protocols))
+        for name, given in self.baselines.items():
+            if name not in chosen:
+                found = self._experiment("baselines", name, given)
+                chosen[name] = found.model_copy(update={"protocols": tuple(protocols), "baseline": True})
+        return chosen
 
-    def _experiment(self, name: str, given: str | dict[str, Any] | None) -> Experiment:
+    def all_controls(self) -> dict[str, Experiment]:
+        """The controls, run by `snakemake controls`; one that was chosen as an experiment is an experiment."""
+        left = {name: given for name, given in self.controls.items() if name not in self.all_experiments()}
+        return {name: self._experiment("controls", name, given) for name, given in left.items()}
+
+    def _experiment(self, block: str, name: str, given: str | dict[str, Any] | None) -> Experiment:
+        where = f"{block}.{name}"
         given = {"method": given} if isinstance(given, str) else dict(given or {})
         method = given.pop("method", name)
         for key in ("options", "train"):
             if not isinstance(given.get(key) or {}, dict):
-                what = f"experiments.{name}.{key}: {given[key]!r} holds no values by name"
-                raise BadInput(what, "write {name: value}")
+                raise BadInput(f"{where}.{key}: {given[key]!r} holds no values by name", "write {name: value}")
         if not isinstance(method, str):
-            raise BadInput(f"experiments.{name}.method: {method!r} is no name", "see `mer list models`")
+            raise BadInput(f"{where}.method: {method!r} is no name", "see `mer list models`")
         known = {**registry.entries("model"), **registry.entries("descriptor")}
         if method not in known:
-            raise BadInput(f"experiments.{name}: no method '{method}'", registry.suggestion(method, known))
+            raise BadInput(f"{where}: no method '{method}'", registry.suggestion(method, known))
         entry = known[method]
         if entry.kind == "model":
             learner, learner_name, options = "model", method, self.models.get(method, {})
         else:
-            learner, learner_name, options = "classifier", self.classifier.name, self.classifier.options
-        options = registry.get(learner, learner_name).complete({**options, **(given.pop("options", None) or {})})
-        train = _typed(
-            Train, {**self.train.model_dump(), **(given.pop("train", None) or {})}, f"experiments.{name}.train"
-        )
+            learner, (learner_name, options) = "classifier", self._classifier(given.pop("classifier", None))
+        solved = registry.get(learner, learner_name)
+        options = solved.complete({**options, **(given.pop("options", None) or {})})
+        train = _typed(Train, {**self.train.model_dump(), **(given.pop("train", None) or {})}, f"{where}.train")
         protocols = given.pop("protocol", self.protocols)
         protocols = [protocols] if isinstance(protocols, str) else protocols
         protocols = tuple(registry.get("protocol", protocol).name for protocol in protocols)
-        drawn = learner == "model" or train.control != "none"  # a classifier is solved: nothing is drawn
-        seeds = given.pop("seeds", self.seeds if drawn else (0,))
+        drawn = learner == "model" or train.control != "none" or solved.meta.get("draws", False)
+        seeds = given.pop("seeds", self.seeds if drawn else (0,))  # a machine that is solved has no seed
         if given:
-            known_keys = ("method", "protocol", "options", "train", "seeds")
-            raise BadInput(
-                f"experiments.{name}: unknown key '{next(iter(given))}'",
-                registry.suggestion(next(iter(given)), known_keys),
-            )
+            known_keys = ("method", "classifier", "protocol", "options", "train", "seeds")
+            unknown = next(iter(given))
+            raise BadInput(f"{where}: unknown key '{unknown}'", registry.suggestion(unknown, known_keys))
         resolved = {
             "name": name,
             "method": method,
@@ -245,11 +266,22 @@ class Settings(Block):
             "train": train,
             "seeds": seeds,
         }
-        return _typed(Experiment, resolved, f"experiments.{name}")
+        return _typed(Experiment, resolved, where)
 
-    def options(self, kind: Literal["flow", "descriptor"], name: str) -> dict[str, Any]:
-        """All options of a flow or a descriptor: params.yaml's over its defaults."""
-        given = self.motion.flows if kind == "flow" else self.descriptors
+    def _classifier(self, given: str | dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
+        """Name and options of an experiment's classifier: its own, or the one of the block ``classifier``.
+
+        Options of the block are the block's classifier's own; another one takes its defaults.
+        """
+        if given is None or given == self.classifier.name:
+            return self.classifier.name, self.classifier.options
+        named = {"name": given} if isinstance(given, str) else given
+        block = _typed(Classifier, named, "experiments' classifier")
+        return block.name, block.options
+
+    def options(self, kind: Literal["flow", "descriptor", "protocol"], name: str) -> dict[str, Any]:
+        """All options of a flow, a descriptor or a protocol: params.yaml's over its defaults."""
+        given = {"flow": self.motion.flows, "descriptor": self.descriptors, "protocol": self.protocol_options}[kind]
         return registry.get(kind, name).complete(given.get(name))
 
 
@@ -266,8 +298,8 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     merged = _merge(given, overrides or {})
     chosen = merged.get("experiments")
     if isinstance(chosen, str | list):
-        named = given.get("experiments")
-        known = named if isinstance(named, dict) else {}
+        blocks = [given.get(block) for block in ("controls", "baselines", "experiments")]
+        known = {name: value for block in blocks if isinstance(block, dict) for name, value in block.items()}
         names = [chosen] if isinstance(chosen, str) else chosen
         if wrong := [n for n in names if not isinstance(n, str)]:
             raise BadInput(f"experiments: {wrong[0]} is no name", "write {name: {method: …}}", file=path)
@@ -278,9 +310,10 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
         merged["corpora"] = [defined.get(n, n) if isinstance(n, str) else n for n in names]
     settings = _typed(Settings, merged, str(path))
     settings.all_corpora()
-    settings.all_experiments()
+    settings.all_controls()
     for kind, named in (
         ("flow", settings.motion.flows),
+        ("protocol", settings.protocol_options),
         ("descriptor", settings.descriptors),
         ("model", settings.models),
     ):

@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,40 @@ def write_shard(
         return store.problems
 
 
+def join_shards(path: str | Path, shards: Iterable[str | Path], *, recipe: str) -> None:
+    """One store of all clips of several, in their order, for readers that want everything; memory is that of a shard.
+
+    ``recipe`` is what made each of them (another one is refused, BadInput), and stays the recipe of the whole. Their
+    problems stay with them. The clips of a shard that lost all of its own are missing, as they are there.
+    """
+    path, shards, inputs = Path(path), list(shards), {}
+    for shard in shards:  # one open at a time: there may be more shards than files a process may open
+        with Store(shard, recipe) as store:
+            inputs[store.header.shard] = store.digest
+            header = store.header
+    options = {"options": header.params.get("options", {})}
+    header = replace(header, shard="all", params=options, inputs=inputs)
+    with finished.once(header.key(), path) as missing:
+        if missing:
+            with replacing(path) as part, h5py.File(part, "w", locking="best-effort") as file:
+                _join(file, header, shards)
+
+
+def _join(file: h5py.File, header: Header, shards: list[str | Path]) -> None:
+    content, kept, lengths = hashlib.sha256(), [], {}
+    for shard in shards:
+        _need_room(Path(file.filename).parent, Path(shard).stat().st_size)
+        with Store(shard) as store:
+            for name in store.names():
+                _append(file, name, store.column(name))
+                begins = lengths.setdefault(name, [0])
+                begins.extend(begins[-1] + store.offsets(name)[1:])
+            kept += store.clips
+            content.update(store.digest.encode())
+        file.flush()
+    _seal(file, header, kept, lengths, [], content.hexdigest())
+
+
 def _need_room(folder: Path, size: int = 0) -> None:
     """Raise OSError unless ``size`` bytes and some more fit: HDF5 crashes the process if the disk fills up under it."""
     if shutil.disk_usage(folder).free < size + _MARGIN:
@@ -100,13 +134,25 @@ def _fill(file: h5py.File, header: Header, rows: list[Any], make: Callable[[Any]
             content.update(np.ascontiguousarray(array).data)
         kept.append(row.clip)
         log.info("%s: clip %d of %d, %.1f s", row.clip, at, len(rows), time.monotonic() - started)
+    _seal(file, header, kept, lengths, problems, content.hexdigest())
+
+
+def _seal(
+    file: h5py.File,
+    header: Header,
+    kept: list[str],
+    lengths: dict[str, list[int]],
+    problems: list[Problem],
+    digest: str,
+) -> None:
+    """What a store says of itself, written last."""
     for name, offsets in lengths.items():
         file.create_dataset(f"offsets/{name}", data=np.asarray(offsets, np.int64))
     file.create_dataset("clips", data=np.asarray(kept, dtype=object), dtype=h5py.string_dtype())
     file.attrs["format"] = FORMAT
     file.attrs["header"] = json.dumps(asdict(header), sort_keys=True)
     file.attrs["problems"] = json.dumps([p.row() for p in problems])
-    file.attrs["digest"] = content.hexdigest()
+    file.attrs["digest"] = digest
 
 
 def _located(note: Problem, clip: str, stage: str) -> Problem:
@@ -181,6 +227,10 @@ class Store:
         begin, end = self._file[f"offsets/{name}"][self._at[clip] : self._at[clip] + 2]
         stop = end if stop is None else min(end, begin + stop)
         return self._rows(name, begin + start, stop)
+
+    def offsets(self, name: str) -> np.ndarray:
+        """(clips + 1,) int64: where each clip's rows begin in ``column(name)``, and where the last one's end."""
+        return self._file[f"offsets/{name}"][:]
 
     def column(self, name: str) -> np.ndarray:
         """The array of all clips, one behind the other: (sum of rows, ...)."""

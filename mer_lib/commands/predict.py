@@ -59,8 +59,8 @@ def predict(
 ) -> Prediction:
     """Classify a video or a folder of frames.
 
-    Positions count from 0; onset and offset default to the whole clip, a missing apex is spotted as the corpus's are
-    (largest mean flow from the onset). Raises BadInput for media, intervals and models that cannot be used.
+    Positions count from 0; onset and offset default to the whole clip, a missing apex is spotted as the corpus's are.
+    Raises BadInput for media, intervals and models that cannot be used.
     """
     tensors, card = weights.load(model)
     if "pipeline" not in card:
@@ -71,7 +71,8 @@ def predict(
     face = crop_clip(source, start, stop, Detector(device), **stages["faces"])
     frames = register(face.frames, face.landmarks, **stages["registered"]).frames
     at = apex - start if apex is not None else _spot(frames, stages["apex"])
-    motion = motion_of(frames, at, flow=stages["motion"]["flow"], **stages["motion"]["options"])
+    kept = motion_of(frames, at, flow=stages["motion"]["flow"], **stages["motion"]["options"])
+    motion = {name: kept[name].astype(np.float32) for name in ("flow", "strain")}  # as the stores give them back
     describe: Callable[..., np.ndarray] = registry.get("descriptor", stages["descriptor"]).load()
     features = describe(motion["flow"], motion["strain"], **stages["features"])
     fitted = Fitted.from_state(tensors, card)
@@ -104,7 +105,7 @@ def _interval(
 
 
 def _spot(frames: np.ndarray, stage: dict[str, Any]) -> int:
-    return spot_apex(frames, flow=stage["flow"], **stage["options"])[0]
+    return spot_apex(frames, flow=stage["flow"], method=stage["method"], **stage["options"])[0]
 
 
 def _warning(card: dict[str, Any]) -> str:

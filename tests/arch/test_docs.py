@@ -15,17 +15,17 @@ import pytest
 import typer
 import yaml
 
-from mer_lib import clips, params, problems, registry
+from mer_lib import clips, meshes, params, problems, registry
 from mer_lib.cli import app
 from mer_lib.commands import listing
-from mer_lib.evaluation import leaderboard, metrics
+from mer_lib.evaluation import comparisons, leaderboard, metrics
 from mer_lib.learning import curves, protocols
 from mer_lib.report import costs, page
 from mer_lib.report.data import ReportData
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (
-    ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))
+    ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").rglob("*.md"))
 )}  # fmt: skip
 SETTINGS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
@@ -179,6 +179,8 @@ TINY = pd.DataFrame({"truth": ["negative", "positive"], "predicted": ["negative"
 TABLES = {
     "/clips.csv": lambda: list(clips.COLUMNS),
     "/leaderboard.csv": lambda: list(leaderboard.COLUMNS),
+    "/comparisons.csv": lambda: list(comparisons.COLUMNS),
+    "meshes.csv": lambda: list(meshes.COLUMNS),
     "/problems.csv": lambda: list(problems.COLUMNS),
     "/costs.csv": lambda: list(costs.COLUMNS),
     "/apex.csv": lambda: columns_in_script("spot.py"),
@@ -257,7 +259,7 @@ def test_no_figure_is_left_to_fill_in(name):
 
 
 def test_every_page_can_be_found_from_the_readme():
-    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", PAGES["README.md"]))
+    linked = set(re.findall(r"\]\((docs/[\w/-]+\.md)", PAGES["README.md"]))
     assert linked == {name for name in PAGES if name.startswith("docs/")}
 
 

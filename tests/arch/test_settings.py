@@ -18,7 +18,7 @@ TEXT = FILE.read_text(encoding="utf-8")
 def leaves(node: dict, head: str = "") -> list[str]:
     found = []
     for key, value in node.items():
-        deep = isinstance(value, dict) and value and key != "experiments"
+        deep = isinstance(value, dict) and value and key not in ("experiments", "baselines", "controls")
         found += leaves(value, f"{head}{key}.") if deep else [f"{head}{key}"]
     return found
 
@@ -141,13 +141,39 @@ def test_mistakes_are_named(overrides, complaint):
 
 def test_names_pick_definitions():
     settings = params.load(FILE, {"experiments": "ststnet", "corpora": "synthetic"})
-    assert list(settings.all_experiments()) == ["ststnet"]
+    baselines = list(settings.baselines)
+    assert list(settings.all_experiments()) == ["ststnet", *baselines]
     assert [c.name for c in settings.all_corpora()] == ["synthetic"]
-    assert list(params.load(FILE, {"experiments": ["ststnet", "flow28"]}).all_experiments()) == ["ststnet", "flow28"]
+    several = params.load(FILE, {"experiments": ["ststnet", "flow28"]}).all_experiments()
+    assert list(several) == ["ststnet", "flow28", *baselines]
     bare = params.load(FILE, {"experiments": {"ststnet": None}}).all_experiments()["ststnet"]
     assert (bare.method, bare.protocols, bare.descriptor) == ("ststnet", ("loso",), "flow28")
     own = params.load(FILE, {"corpora": [{"name": "mine", "adapter": "folder", "classes": ["yes", "no"]}]})
     assert own.corpus("mine").classes == ("yes", "no")
+
+
+def test_baselines_stand_beside_every_experiment_and_run_under_its_protocols():
+    chosen = {"a": {"method": "ststnet", "protocol": "k_fold_subjects"}, "b": {"method": "bi_woof", "protocol": "loso"}}
+    found = params.load(FILE, {"experiments": chosen}).all_experiments()
+    baselines = [name for name, experiment in found.items() if experiment.baseline]
+    assert baselines == ["baseline_linear", "baseline_rbf"]
+    for name in baselines:
+        assert set(found[name].protocols) == {"k_fold_subjects", "loso"}
+        assert found[name].train.class_weights == "balanced" and found[name].method == "flow28"
+    named = params.load(FILE, {"experiments": "baseline_rbf"}).all_experiments()
+    assert not named["baseline_rbf"].baseline, "named by the user it is an experiment like any other"
+
+
+def test_an_experiment_may_name_its_classifier_and_that_one_its_options():
+    chosen = {
+        "default": "bi_woof",
+        "other": {"method": "bi_woof", "classifier": "knn"},
+        "set": {"method": "bi_woof", "classifier": {"name": "svm_linear", "options": {"c": 2.0}}},
+    }
+    found = params.load(FILE, {"experiments": chosen, "classifier": {"options": {"c": 0.5}}}).all_experiments()
+    assert [found[name].learner_name for name in chosen] == ["svm_linear", "knn", "svm_linear"]
+    assert found["default"].options["c"] == 0.5 and found["set"].options["c"] == 2.0
+    assert "c" not in found["other"].options
 
 
 @pytest.mark.parametrize("selection", ["fixed", "inner"])

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import namedtuple
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from mer_lib import finished
 from mer_lib.problems import BadInput, note
-from mer_lib.store import Header, Store, write_shard
+from mer_lib.store import Header, Store, join_shards, write_shard
 
 Row = namedtuple("Row", "clip length")
 ROWS = [Row("d/s1/a", 3), Row("d/s1/b", 5), Row("d/s2/c", 1)]
@@ -141,3 +142,27 @@ def test_finished_pieces_are_taken_up(tmp_path, monkeypatch):
     write_shard(out, changed, ROWS, counting)
     assert len(made) == 2 * len(ROWS)
     assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+def test_shards_are_joined_in_their_order(tmp_path):
+    """Three shards, one of which lost every clip: the joined store reads like one that was written in one go."""
+    extra = [Row("d/s3/a", 2)]
+    nobody = [Row("d/s2/x", 1)]
+
+    def refuse_all(row):
+        raise BadInput("nothing", "nothing")
+
+    paths = [tmp_path / f"{k}.h5" for k in range(3)]
+    for k, (path, rows, how) in enumerate(zip(paths, (ROWS, nobody, extra), (make, refuse_all, make), strict=True)):
+        write_shard(path, replace(HEADER, shard=f"{k:04d}"), rows, how)
+    join_shards(tmp_path / "all.h5", paths, recipe="abc")
+    with Store(tmp_path / "all.h5", recipe="abc") as store:
+        assert store.clips == [row.clip for row in ROWS + extra]
+        assert store.header.shard == "all" and list(store.header.inputs) == ["0000", "0001", "0002"]
+        for row in ROWS + extra:
+            np.testing.assert_array_equal(store.read(row.clip, "frames"), make(row)["frames"])
+        np.testing.assert_array_equal(store.column("first"), [3, 5, 1, 2])
+    join_shards(tmp_path / "again.h5", paths, recipe="abc")
+    assert (tmp_path / "all.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()
+    with pytest.raises(BadInput, match="other parameters or code"):
+        join_shards(tmp_path / "other.h5", paths, recipe="xyz")

@@ -1,6 +1,7 @@
 # What the rules share: the settings, and the plan of each corpus (its clip table, its shards and folds), which is known
 # before anything runs, so that `snakemake -n` always shows everything. Helpers only, no rules.
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ sys.path.insert(0, HERE)
 
 from mer_lib import clips, params, problems, provenance, registry
 from mer_lib.corpora import indexing
+from mer_lib.corpora.parts import parts_of
 from mer_lib.ingest.measure import measure
 from mer_lib.learning import protocols
 from mer_lib.learning.guard import LeakError
@@ -53,6 +55,8 @@ update_config(config, with_types(workflow.config_settings.config or {}))
 SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 EXPERIMENTS = SETTINGS.all_experiments()
+CONTROLS = SETTINGS.all_controls()  # made when asked for
+NAMED = {**EXPERIMENTS, **CONTROLS}
 ROOTS = in_one_line(params.local_roots, "local.yaml", CORPORA)
 
 
@@ -61,15 +65,36 @@ def root(corpus):
     return str(ROOTS.get(corpus, f"data/{corpus}"))
 
 
+def adapter(corpus):
+    """What the adapter of a corpus declares."""
+    return registry.get("corpus", CORPORA[corpus].adapter).meta
+
+
+def roots(corpus):
+    """Data set -> folder of its media: the corpus's, or those of the parts of a composite."""
+    composite = adapter(corpus).get("composite")
+    return {d: root(d if composite else corpus) for d in plan(corpus)[0]["dataset"].unique()}
+
+
 def is_synthetic(corpus):
-    return bool(registry.get("corpus", CORPORA[corpus].adapter).meta.get("synthetic"))
+    return bool(adapter(corpus).get("synthetic"))
+
+
+def filmed():
+    """The corpora with media; the others bring features that somebody has published."""
+    return [corpus for corpus in CORPORA if not adapter(corpus).get("features")]
+
+
+def either(corpora):
+    """A pattern for these corpora and no others."""
+    return "|".join(re.escape(corpus) for corpus in sorted(corpora)) or "-"
 
 
 @cache
 def plan(corpus):
     """The clip table of a corpus and the problems of its sheet, known before the DAG is built."""
     limits = SETTINGS.ingest.model_dump()
-    return in_one_line(indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, **limits)
+    return in_one_line(indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, root, **limits)
 
 
 @cache
@@ -81,15 +106,31 @@ def shards(corpus):
 @cache
 def folds(corpus, protocol):
     """The folds of a corpus under a protocol, from the clip table alone."""
-    return in_one_line(protocols.make_folds, protocol, plan(corpus)[0])
+    options = SETTINGS.options("protocol", protocol)
+    return in_one_line(protocols.make_folds, protocol, plan(corpus)[0], **options)
+
+
+def protocols_of(corpus, experiments):
+    """(protocol, experiment) pairs that a corpus is scored under: none where the labels leave nothing to hold out."""
+    labelled = plan(corpus)[0].query("label != ''")
+    enough = labelled["subject"].nunique() >= 2 and labelled["label"].nunique() >= 2
+    fitting = [e for e in experiments.values() if e.descriptor in descriptors_read(corpus)]
+    return [(p, e.name) for e in fitting for p in e.protocols] if enough else []
 
 
 @cache
 def scored(corpus):
-    """(protocol, experiment) pairs that a corpus is scored under: none where the labels leave nothing to hold out."""
-    labelled = plan(corpus)[0].query("label != ''")
-    enough = labelled["subject"].nunique() >= 2 and labelled["label"].nunique() >= 2
-    return [(p, name) for name, experiment in EXPERIMENTS.items() for p in experiment.protocols] if enough else []
+    return protocols_of(corpus, EXPERIMENTS)
+
+
+@cache
+def controlled(corpus):
+    return protocols_of(corpus, CONTROLS)
+
+
+def recorded(chosen):
+    """Those of the chosen pairs whose oracle is recorded."""
+    return lambda corpus: [(protocol, name) for protocol, name in chosen(corpus) if NAMED[name].train.oracle]
 
 
 def classes(corpus):
@@ -101,8 +142,14 @@ def reads(descriptor):
     return registry.get("descriptor", descriptor).meta["reads"]
 
 
-def descriptors_read():
-    return sorted({experiment.descriptor for experiment in EXPERIMENTS.values()})
+@cache
+def descriptors_read(corpus):
+    """What the chosen experiments read; of a corpus of published features, what it has."""
+    read = sorted({experiment.descriptor for experiment in EXPERIMENTS.values()})
+    had = adapter(corpus).get("features")
+    if had and had not in read:
+        raise WorkflowError(f"error: corpus {corpus} has '{had}' only, which no experiment reads; name one that does")
+    return [had] if had else read
 
 
 @cache
@@ -145,5 +192,5 @@ wildcard_constraints:
     group=r"\d+",
     protocol=r"[a-z0-9_]+",
     descriptor=r"[a-z0-9_]+",
-    experiment=r"[A-Za-z0-9][A-Za-z0-9_.@-]*",
+    experiment=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     pairs="onset_apex|frames",

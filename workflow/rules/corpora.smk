@@ -20,6 +20,7 @@ rule index:
         refused=lambda wc: provenance.digest([problem.row() for problem in plan(wc.corpus)[1]]),
         corpus=lambda wc: CORPORA[wc.corpus].model_dump(),
         root=lambda wc: root(wc.corpus),
+        parts=lambda wc: {part.name: root(part.name) for part in parts_of(CORPORA[wc.corpus])},
         limits=SETTINGS.ingest.model_dump(),
     script:
         "../scripts/index.py"
@@ -33,7 +34,7 @@ rule render_subject:
     benchmark:
         "results/{corpus}/benchmarks/render/{subject}.tsv"
     wildcard_constraints:
-        corpus="|".join(filter(is_synthetic, CORPORA)) or "-",  # a lab's own files are nobody's output
+        corpus=either(filter(is_synthetic, CORPORA)),  # a lab's own files are nobody's output
         subject=r"s\d+",
     conda:
         "../../environment.yml"

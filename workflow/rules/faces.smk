@@ -18,8 +18,9 @@ rule faces_shard:
         mem_mb=lambda wc, attempt: 2000 * attempt,
     params:
         made=FACES.made,
-        root=lambda wc: root(wc.corpus),
+        roots=lambda wc: roots(wc.corpus),
         media=media_digest,
+        max_frames=SETTINGS.ingest.max_frames,
     script:
         "../scripts/faces.py"
 
@@ -27,4 +28,4 @@ rule faces_shard:
 rule faces:
     input:
         [f"results/{c}/clips.csv" for c in CORPORA],
-        [f"results/{c}/faces/{shard}.h5" for c in CORPORA for shard in shards(c)],
+        [f"results/{c}/faces/{shard}.h5" for c in filmed() for shard in shards(c)],

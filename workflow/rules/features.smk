@@ -1,6 +1,7 @@
 # Features: what a method reads of the motion, one row a clip; and the account of every clip that was lost on the way.
-# in:  results/{corpus}/motion/{pairs}/{shard}.h5
-# out: results/{corpus}/features/{descriptor}/{shard}.h5: x (1, ...); results/{corpus}/problems.csv
+# in:  results/{corpus}/motion/{pairs}/{shard}.h5, or the pictures of a corpus of published features
+# out: results/{corpus}/features/{descriptor}/{shard}.h5: x (1, ...), joined in results/{corpus}/features/{descriptor}.h5,
+#      which learning reads; results/{corpus}/problems.csv
 
 
 rule features_shard:
@@ -12,6 +13,8 @@ rule features_shard:
         "logs/{corpus}/features/{descriptor}/{shard}.log",
     benchmark:
         "results/{corpus}/benchmarks/features/{descriptor}/{shard}.tsv"
+    wildcard_constraints:
+        corpus=either(filmed()),
     conda:
         "../../environment.yml"
     resources:
@@ -20,6 +23,48 @@ rule features_shard:
         made=FEATURES.made,
     script:
         "../scripts/features.py"
+
+
+rule published_features:
+    input:
+        pictures=sources,
+    output:
+        "results/{corpus}/features/{descriptor}/{shard}.h5",
+    log:
+        "logs/{corpus}/features/{descriptor}/{shard}.log",
+    benchmark:
+        "results/{corpus}/benchmarks/features/{descriptor}/{shard}.tsv"
+    wildcard_constraints:
+        corpus=either(set(CORPORA) - set(filmed())),
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wc, attempt: 1500 * attempt,
+    params:
+        made=PUBLISHED.made,
+        root=lambda wc: root(wc.corpus),
+        media=media_digest,
+    script:
+        "../scripts/published_features.py"
+
+
+rule join_features:
+    input:
+        shards_of_features,
+    output:
+        "results/{corpus}/features/{descriptor}.h5",
+    log:
+        "logs/{corpus}/features/{descriptor}.log",
+    benchmark:
+        "results/{corpus}/benchmarks/features/{descriptor}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wc, attempt: 1500 * attempt,
+    params:
+        recipe=recipe_of_features,
+    script:
+        "../scripts/join_features.py"
 
 
 rule problems:
@@ -38,12 +83,12 @@ rule problems:
     resources:
         mem_mb=500,
     params:
-        root=lambda wc: root(wc.corpus),
+        roots=lambda wc: roots(wc.corpus),
     script:
         "../scripts/problems.py"
 
 
 rule features:
     input:
-        [f"results/{c}/features/{d}/{shard}.h5" for c in CORPORA for d in descriptors_read() for shard in shards(c)],
+        [f"results/{c}/features/{d}.h5" for c in CORPORA for d in descriptors_read(c)],
         [f"results/{c}/problems.csv" for c in CORPORA],

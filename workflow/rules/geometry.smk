@@ -24,4 +24,4 @@ rule register_shard:
 
 rule registered:
     input:
-        [f"results/{c}/registered/{shard}.h5" for c in CORPORA for shard in shards(c)],
+        [f"results/{c}/registered/{shard}.h5" for c in filmed() for shard in shards(c)],

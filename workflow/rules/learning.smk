@@ -1,7 +1,7 @@
 # Learning: each experiment trained once a fold (and seed), every fit passed by the guard; and once on all clips, for use.
-# in:  results/{corpus}/features/{descriptor}/{shard}.h5
-# out: results/{corpus}/folds/{protocol}/{experiment}/{group}.{predictions.csv,curves.csv,safetensors}, joined in
-#      results/{corpus}/predictions/ and results/{corpus}/curves/; results/{corpus}/models/{experiment}.safetensors
+# in:  results/{corpus}/features/{descriptor}.h5
+# out: results/{corpus}/folds/{protocol}/{experiment}/{group}.{predictions.csv,oracle.csv,curves.csv,safetensors}, joined
+#      in results/{corpus}/predictions/ and results/{corpus}/curves/; results/{corpus}/models/{experiment}.safetensors
 
 
 rule train_folds:
@@ -10,6 +10,7 @@ rule train_folds:
         features=features_read,
     output:
         predictions="results/{corpus}/folds/{protocol}/{experiment}/{group}.predictions.csv",
+        oracle="results/{corpus}/folds/{protocol}/{experiment}/{group}.oracle.csv",
         curves="results/{corpus}/folds/{protocol}/{experiment}/{group}.curves.csv",
         weights="results/{corpus}/folds/{protocol}/{experiment}/{group}.safetensors",
     log:
@@ -44,6 +45,18 @@ rule join_predictions:
         columns=[],
     script:
         "../scripts/join.py"
+
+
+# What choosing the epoch on the test subject would have given (train.oracle), beside the honest predictions.
+use rule join_predictions as join_oracle with:
+    input:
+        joined("oracle.csv"),
+    output:
+        "results/{corpus}/predictions/{protocol}/{experiment}@oracle.csv",
+    log:
+        "logs/{corpus}/predictions/{protocol}/{experiment}@oracle.log",
+    benchmark:
+        "results/{corpus}/benchmarks/predictions/{protocol}/{experiment}@oracle.tsv"
 
 
 use rule join_predictions as join_curves with:
@@ -82,5 +95,6 @@ rule final_model:
 rule train:
     input:
         trained("results/{corpus}/predictions/{protocol}/{experiment}.csv"),
+        trained("results/{corpus}/predictions/{protocol}/{experiment}@oracle.csv", recorded(scored)),
         trained("results/{corpus}/curves/{protocol}/{experiment}.csv"),
         trained("results/{corpus}/models/{experiment}.safetensors"),

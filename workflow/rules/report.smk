@@ -27,6 +27,7 @@ rule report_page:
     input:
         clips="results/{corpus}/clips.csv",
         leaderboard="results/{corpus}/leaderboard.csv",
+        comparisons="results/{corpus}/comparisons.csv",
         problems="results/{corpus}/problems.csv",
         costs="results/{corpus}/costs.csv",
         metrics=of_corpus("results/{corpus}/metrics/{protocol}/{experiment}.json"),
@@ -53,11 +54,8 @@ rule report_page:
         synthetic=lambda wc: is_synthetic(wc.corpus),
         experiments=lambda wc: scored(wc.corpus),
         settings=described(),
-        code=provenance.code_digest(
-            "mer_lib.report.collect",
-            "mer_lib.report.page",
-            *(entry.module for entry in registry.entries("section").values()),
-        ),
+        baselines=[name for name, experiment in EXPERIMENTS.items() if experiment.baseline],
+        code=page_code(),
     script:
         "../scripts/report.py"
 

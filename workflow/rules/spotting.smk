@@ -1,4 +1,4 @@
-# Spotting: the apex of clips whose sheet names none (largest mean flow from the onset). Shards that lack none are not read.
+# Spotting: the apex of clips whose sheet names none, from the flow (motion.apex). Shards that lack none are not read.
 # in:  results/{corpus}/registered/{shard}.h5
 # out: results/{corpus}/apex/{shard}.csv, joined in results/{corpus}/apex.csv: clip, apex, how, score
 

@@ -74,19 +74,29 @@ def above_features(wc):
 
 
 def above_learning(wc):
-    return [(FEATURES, {**wc, "descriptor": EXPERIMENTS[wc["experiment"]].descriptor})]
+    return [(features_stage(wc), {**wc, "descriptor": NAMED[wc["experiment"]].descriptor})]
+
+
+def features_stage(wc):
+    """What makes a corpus's features: our own stages, or whoever published them."""
+    return FEATURES if wc["corpus"] in filmed() else PUBLISHED
+
+
+def learner_of(name):
+    """The network or classifier of an experiment, as it is registered."""
+    return registry.get(NAMED[name].learner, NAMED[name].learner_name)
 
 
 def learner_modules(wc):
-    experiment = EXPERIMENTS[wc["experiment"]]
-    learner = registry.get(experiment.learner, experiment.learner_name).module
+    learner = learner_of(wc["experiment"])
+    modules = [learner.module, *([learner.meta["compiled"]] if "compiled" in learner.meta else [])]
     split = [registry.get("protocol", wc["protocol"]).module] if "protocol" in wc else []
-    return ["mer_lib.learning.fit", "mer_lib.weights", learner, *split]
+    return ["mer_lib.learning.fit", "mer_lib.weights", *modules, *split]
 
 
 def learner_options(wc):
     """An experiment as its jobs need it. A classifier is solved, not trained: another learning rate is not its business."""
-    experiment = EXPERIMENTS[wc["experiment"]]
+    experiment = NAMED[wc["experiment"]]
     read = {"class_weights", "control"} if experiment.learner == "classifier" else None
     return {
         **experiment.model_dump(exclude={"name", "protocols", "train"}),
@@ -123,7 +133,7 @@ REGISTERED = Stage(
 APEX = Stage(
     "apex",
     lambda wc: ["mer_lib.spotting.apex", registry.get("flow", SETTINGS.motion.frames).module],
-    lambda wc: flow_options(SETTINGS.motion.frames),
+    lambda wc: {**flow_options(SETTINGS.motion.frames), "method": SETTINGS.motion.apex},
     lambda wc: [(REGISTERED, wc)],
     columns=("clip", "apex"),
 )
@@ -140,13 +150,30 @@ FEATURES = Stage(
     lambda wc: SETTINGS.options("descriptor", wc["descriptor"]),
     above_features,
 )
+PUBLISHED = Stage(
+    "features",
+    lambda wc: ["mer_lib.ingest.features", "mer_lib.store"],
+    lambda wc: {"descriptor": wc["descriptor"]},
+    lambda wc: [],
+    columns=("clip", "source"),
+)
 TRAIN = Stage(
     "train",
     learner_modules,
-    lambda wc: {**learner_options(wc), "protocol": wc["protocol"]},
+    lambda wc: {
+        **learner_options(wc),
+        "protocol": wc["protocol"],
+        "protocol_options": SETTINGS.options("protocol", wc["protocol"]),
+    },
     above_learning,
 )
 MODEL = Stage("model", learner_modules, learner_options, above_learning)
+IDENTITY = Stage(
+    "identity",
+    lambda wc: ["mer_lib.learning.controls"],
+    lambda wc: {"seed": SETTINGS.seeds[0]},
+    lambda wc: [(features_stage(wc), wc)],
+)
 
 
 def made_of_subject(wc):
@@ -155,7 +182,7 @@ def made_of_subject(wc):
 
 def pipeline_of(wc):
     """What `mer predict` must do to a clip before the model sees it: the options of every stage above, by stage."""
-    descriptor = EXPERIMENTS[wc.experiment].descriptor
+    descriptor = NAMED[wc.experiment].descriptor
     wc = {**wc, "descriptor": descriptor, "pairs": reads(descriptor)}
     stages = (FACES, REGISTERED, APEX, MOTION, FEATURES)
     return {stage.name: stage.options(wc) for stage in stages} | {"descriptor": descriptor}
@@ -163,10 +190,11 @@ def pipeline_of(wc):
 
 def sources(wc):
     """What a shard's clips are read from: the files themselves, or the subjects' folders where a rule renders them."""
-    found = shards(wc.corpus)[wc.shard]["source"]
+    rows, folders = shards(wc.corpus)[wc.shard], roots(wc.corpus)
+    found = [os.path.join(folders[dataset], source) for dataset, source in zip(rows["dataset"], rows["source"])]
     if is_synthetic(wc.corpus):
-        found = sorted({Path(source).parts[0] for source in found})
-    return [os.path.join(root(wc.corpus), source) for source in found]
+        found = [os.path.join(root(wc.corpus), Path(source).parts[0]) for source in rows["source"]]
+    return list(dict.fromkeys(found))
 
 
 def media_digest(wc):
@@ -187,21 +215,31 @@ def motion_of(wc):
 
 def motion_read():
     """The motion stores that the chosen experiments read, and the joined apexes where some were spotted."""
-    pairs = sorted({reads(descriptor) for descriptor in descriptors_read()})
-    stores = [f"results/{c}/motion/{p}/{shard}.h5" for c in CORPORA for p in pairs for shard in shards(c)]
-    return stores + [f"results/{c}/apex.csv" for c in CORPORA]
+    read = [(c, p) for c in filmed() for p in sorted({reads(descriptor) for descriptor in descriptors_read(c)})]
+    stores = [f"results/{c}/motion/{p}/{shard}.h5" for c, p in read for shard in shards(c)]
+    return stores + [f"results/{c}/apex.csv" for c in filmed()]
 
 
 def stores_of(wc):
     """Every store of a corpus that may have lost a clip, in the order of the staircase."""
-    motion = sorted({f"motion/{reads(descriptor)}" for descriptor in descriptors_read()})
-    stages = ["faces", "registered", *motion, *(f"features/{descriptor}" for descriptor in descriptors_read())]
+    read = descriptors_read(wc.corpus)
+    motion = sorted({f"motion/{reads(descriptor)}" for descriptor in read})
+    below = ["faces", "registered", *motion] if wc.corpus in filmed() else []
+    stages = [*below, *(f"features/{descriptor}" for descriptor in read)]
     return [f"results/{wc.corpus}/{stage}/{shard}.h5" for stage in stages for shard in shards(wc.corpus)]
 
 
+def recipe_of_features(wc):
+    """What the shards of a descriptor share, and the file that joins them keeps."""
+    return features_stage(dict(wc)).planned(dict(wc))["recipe"]
+
+
+def shards_of_features(wc):
+    return [f"results/{wc.corpus}/features/{wc.descriptor}/{shard}.h5" for shard in shards(wc.corpus)]
+
+
 def features_read(wc):
-    descriptor = EXPERIMENTS[wc.experiment].descriptor
-    return [f"results/{wc.corpus}/features/{descriptor}/{shard}.h5" for shard in shards(wc.corpus)]
+    return f"results/{wc.corpus}/features/{NAMED[wc.experiment].descriptor}.h5"
 
 
 def joined(what):
@@ -210,42 +248,69 @@ def joined(what):
     return lambda wc: expand(pattern, group=groups(wc.corpus, wc.protocol), **dict(wc))
 
 
-def of_corpus(pattern):
-    """An input function: the pattern once a scored experiment and protocol of the corpus."""
-    return lambda wc: [pattern.format(corpus=wc.corpus, protocol=p, experiment=e) for p, e in scored(wc.corpus)]
+def of_corpus(pattern, chosen=scored):
+    """An input function: the pattern once a scored experiment (or ``chosen``) and protocol of the corpus."""
+    return lambda wc: [pattern.format(corpus=wc.corpus, protocol=p, experiment=e) for p, e in chosen(wc.corpus)]
 
 
-def trained(pattern):
-    """The pattern once a scored experiment and protocol of each corpus."""
-    found = [pattern.format(corpus=c, protocol=p, experiment=e) for c in CORPORA for p, e in scored(c)]
+def trained(pattern, chosen=scored):
+    """The pattern once a scored experiment (or ``chosen``) and protocol of each corpus."""
+    found = [pattern.format(corpus=c, protocol=p, experiment=e) for c in CORPORA for p, e in chosen(c)]
     return list(dict.fromkeys(found))
 
 
-def facts(wc):
-    """What the leaderboard says of each scored experiment beside its figures."""
-    return [
-        {
+def with_oracles(folder, ending, chosen):
+    """An input function: metrics or predictions of the chosen experiments, and then of those that have an oracle."""
+    pattern = f"results/{{corpus}}/{folder}/{{protocol}}/{{experiment}}"
+    honest, oracle = of_corpus(f"{pattern}.{ending}", chosen), of_corpus(f"{pattern}@oracle.{ending}", recorded(chosen))
+    return lambda wc: honest(wc) + oracle(wc)
+
+
+def models_of(chosen):
+    """An input function: the models of the same experiments in the same order."""
+    pattern = "results/{corpus}/models/{experiment}.safetensors"
+    return lambda wc: of_corpus(pattern, chosen)(wc) + of_corpus(pattern, recorded(chosen))(wc)
+
+
+def facts_of(chosen):
+    """A param: what a leaderboard says of the same experiments in the same order, beside their figures."""
+
+    def fact(protocol, name):
+        experiment = NAMED[name]
+        return {
             "experiment": name,
-            "method": EXPERIMENTS[name].method,
+            "method": experiment.method,
             "protocol": protocol,
-            "selection": EXPERIMENTS[name].selection,
-            "control": EXPERIMENTS[name].train.control != "none",
+            "selection": experiment.selection,
+            "control": experiment.train.control != "none" or learner_of(name).meta.get("control", False),
+            "baseline": experiment.baseline,
             "subject_disjoint": registry.get("protocol", protocol).meta["subject_disjoint"],
         }
-        for protocol, name in scored(wc.corpus)
-    ]
+
+    def facts(wc):
+        found = [fact(*pair) for pair in chosen(wc.corpus)]
+        kept = [fact(*pair) for pair in recorded(chosen)(wc.corpus)]
+        return found + [{**fact, "experiment": f"{fact['experiment']}@oracle", "selection": "oracle"} for fact in kept]
+
+    return facts
 
 
 def example_stores(stage):
-    """An input function: as many shards as the report shows clips, spread over the corpus."""
+    """An input function: as many shards as the report shows clips, spread over the corpus; none where nothing moves."""
     wanted = SETTINGS.report.examples
 
     def stores(wc):
-        names = list(shards(wc.corpus))
+        names = list(shards(wc.corpus)) if wc.corpus in filmed() else []
         chosen = names[:: max(1, len(names) // max(1, wanted))][:wanted]
         return [f"results/{wc.corpus}/{stage}/{shard}.h5" for shard in chosen]
 
     return stores
+
+
+def page_code():
+    """The digest of what makes a page of the report."""
+    sections = (entry.module for entry in registry.entries("section").values())
+    return provenance.code_digest("mer_lib.report.collect", "mer_lib.report.page", *sections)
 
 
 def described():

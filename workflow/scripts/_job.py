@@ -7,7 +7,6 @@ import os
 import sys
 from contextlib import contextmanager
 
-import numpy as np
 import pandas as pd
 
 from mer_lib import clips, provenance, store
@@ -67,15 +66,12 @@ def samples(snakemake):
     """The features of all clips that are left, with the rows that say whose they are."""
     from mer_lib.learning.samples import finite
 
-    table, x, ids = clips.load(snakemake.input.clips).set_index("clip", drop=False), [], []
-    for path in snakemake.input.features:
-        with opened(snakemake, "features", path) as features:
-            if features.clips:
-                x.append(features.column("x"))
-                ids += features.clips
-    if not ids:
-        raise BadInput("no clip is left to learn from", "see problems.csv for why", file=snakemake.input.clips)
-    return finite(np.concatenate(x), table.loc[ids].assign(yaw=0).reset_index(drop=True))
+    table = clips.load(snakemake.input.clips).set_index("clip", drop=False)
+    with opened(snakemake, "features", snakemake.input.features) as features:
+        if not features.clips:
+            raise BadInput("no clip is left to learn from", "see problems.csv for why", file=snakemake.input.clips)
+        x, ids = features.column("x"), features.clips
+    return finite(x, table.loc[ids].assign(yaw=0).reset_index(drop=True))
 
 
 def header(snakemake, **inputs):

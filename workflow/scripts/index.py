@@ -11,6 +11,7 @@ with job(snakemake):
     from mer_lib.whole import write_csv
 
     given = snakemake.params
-    table, problems = indexing.index(Corpus(**given.corpus), given.root, ".mer/index", measure, **given.limits)
+    corpus, roots = Corpus(**given.corpus), given.parts.__getitem__
+    table, problems = indexing.index(corpus, given.root, ".mer/index", measure, roots, **given.limits)
     clips.save(table, snakemake.output.clips)
     write_csv(pd.DataFrame([p.row() for p in problems], columns=COLUMNS), snakemake.output.problems)

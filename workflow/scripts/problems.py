@@ -15,7 +15,8 @@ with job(snakemake):
             left += len(store.clips) if store.header.stage == "features" else 0
     found = pd.concat(rows, ignore_index=True).drop_duplicates()
     unnamed = found["file"] == ""  # a stage below the media knows the clip, not where it came from
-    media = snakemake.params.root + "/" + clips.load(snakemake.input.clips).set_index("clip")["source"]
+    table = clips.load(snakemake.input.clips).set_index("clip")
+    media = table["dataset"].map(snakemake.params.roots) + "/" + table["source"]
     found.loc[unnamed, "file"] = found.loc[unnamed, "clip"].map(media).fillna("")
     if not left:
         first = found[found["severity"] == "skipped"].iloc[0]

@@ -8,8 +8,8 @@ with job(snakemake):
     experiments = [tuple(pair) for pair in given.experiments]
     data = collect(
         snakemake.wildcards.corpus, experiments, synthetic=given.synthetic, settings=given.settings,
-        tables={name: files[name] for name in ("clips", "leaderboard", "problems", "costs")},
+        tables={name: files[name] for name in ("clips", "leaderboard", "comparisons", "problems", "costs")},
         metrics=files.metrics, predictions=files.predictions, curves=files.curves,
-        registered=files.registered, motion=files.motion, examples=given.examples,
+        registered=files.registered, motion=files.motion, examples=given.examples, baselines=given.baselines,
     )  # fmt: skip
     write_page(snakemake.output[0], data)
