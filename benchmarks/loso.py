@@ -4,6 +4,11 @@ The loop: torch as it comes (all threads), the three streams as three networks, 
 timed on two folds and multiplied by 68. Ours: jobs of folds side by side on the cores, or all folds at once on a GPU,
 with everything the pipeline does (guard, curves, test predictions, weights). Both train the same network with the same
 recipe on the same samples: 442 of 28×28×3 from 68 subjects, as many and as uneven as in MEGC 2019, made at random.
+Both suffer where others use the cores, the loop more, because its threads wait for each other: measure on a machine
+that is idle. Last line: JSON; memory is the sum of the jobs' peaks, on a GPU that of the device.
+
+    python benchmarks/loso.py            # 5 minutes on two idle cores
+    python benchmarks/loso.py --quick    # does it run, roughly what comes out
 """
 
 from __future__ import annotations
@@ -178,6 +183,8 @@ def main():
     from mer_lib.learning.folds import jobs
     from mer_lib.learning.protocols import make_folds
 
+    if (load := os.getloadavg()[0]) > 0.5 * os.cpu_count():
+        tell(f"others use this machine (load {load:.1f}): the ratio will flatter us")
     check(given.batch_norm)
     folds = make_folds("loso", make_samples().table)
     names = [fold.name for fold in folds]
@@ -198,7 +205,7 @@ def main():
 def report(given, folds, seconds_all, seconds_loop, plain, peer_memory, found, compiling):
     memory_all = sum(mb for _, mb, _ in found)
     per_epoch = 1000 * sum(seconds for seconds, *_ in found) / folds / given.epochs
-    print(f"{folds} folds of 442 samples, {given.epochs} epochs, {given.device}, load before {os.getloadavg()[1]:.1f}")
+    print(f"{folds} folds of 442 samples, {given.epochs} epochs, {given.device}, load {os.getloadavg()[1]:.1f}")
     print(f"{'':34}{'all folds, s':>14}{'a fold, s':>12}{'an epoch, ms':>14}{'peak MB':>10}")
     for name, whole, fold, epoch, mb in (
         ("published loop (2 folds, × 68)", folds * seconds_loop, seconds_loop, None, peer_memory[0]),

@@ -72,7 +72,10 @@ def parse(text: str) -> Coding:
     if plain.casefold() in _UNKNOWN:
         return AllOf(())
     tokens = list(_tokens(plain))
-    coding = _alternatives(tokens, plain)
+    try:
+        coding = _alternatives(tokens, plain)
+    except RecursionError:
+        raise _unread(plain) from None
     if tokens:
         raise _unread(plain)
     return coding

@@ -113,7 +113,7 @@ def table(annotations: Sequence[Annotation], *, root: str | Path, name: str, fps
             placed = _placed(given, listing)
             if given.key.casefold() in several:
                 clip = f"{clip}@{placed.onset or 0}"
-            if (first := seen.get(clip)) is not None:
+            if (first := seen.get(clip.casefold())) is not None:
                 same = replace(given, where=first.where) == first
                 what = "the row repeats" if same else "the clip stands already in"
                 raise BadInput(f"{what} {first.where}", "drop it, or give it its own name or onset")
@@ -122,7 +122,7 @@ def table(annotations: Sequence[Annotation], *, root: str | Path, name: str, fps
             continue
         for remark in placed.remarks:
             note(remark, "nothing to do, or correct the sheet", file=given.where, clip=clip)
-        seen[clip] = given
+        seen[clip.casefold()] = given
         rows.append(_row(given, placed, clip, root, name))
     found = pd.DataFrame(rows, columns=[c for c in clip_table.COLUMNS if c != "fps"])
     return clip_table.table(found.assign(fps=float(fps)))

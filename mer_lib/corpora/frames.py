@@ -50,6 +50,9 @@ def numbers(folder: str | Path) -> np.ndarray:
                 is_image = dot and f".{suffix.lower()}" in SUFFIXES and entry.name[0] != "."
                 if is_image and (match := _NUMBER.search(stem)):
                     found.append(int(match[1]))
+    except OverflowError:
+        what = f"the number of {entry.name} is too large for a frame's"
+        raise BadInput(what, "rename the file, or move it elsewhere", file=folder) from None
     except OSError as error:
         raise BadInput(f"the folder cannot be listed ({error.strerror})", "fetch or link it", file=folder) from None
     if not found:
@@ -166,6 +169,14 @@ def subfolders(folder: str | Path) -> list[str]:
     """The names of the folders in a folder, in order; none where it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
+            return sorted(entry.name for entry in entries if entry.name[0] != "." and is_folder(entry))
     except OSError:
         return []
+
+
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether it is a folder or a link to one; a link that leads to itself or to where nobody may look is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -15,7 +15,7 @@ import pandas as pd
 
 from mer_lib import clips, provenance, registry
 from mer_lib.corpora import parts
-from mer_lib.corpora.frames import SUFFIXES
+from mer_lib.corpora.frames import SUFFIXES, is_folder
 from mer_lib.problems import BadInput, Problem, collect
 from mer_lib.whole import write_text
 
@@ -61,7 +61,8 @@ def _ask(entry: registry.Entry, root: str, asked: dict[str, Any], measure: Calla
         table = measure(entry.load()(root, **asked), root)
     problems = [Problem(p.what, p.remedy, p.clip, p.file, p.severity, "index") for p in found]
     if table.empty:
-        first = f", the first: {problems[0]}" if problems else ""
+        told = sorted(problems, key=lambda problem: problem.severity != "skipped")  # a loss says more than a remark
+        first = f", the first: {told[0]}" if told else ""
         own = entry.name == "folder"
         remedy = "see docs/own-data.md" if own else f"ask `mer doctor {entry.name} --root {root}`"
         raise BadInput(f"no usable clip in corpus '{asked['name']}'{first}", remedy, file=root)
@@ -104,7 +105,7 @@ def _entries(folder: str) -> tuple[list[str], list[str], list[str]]:
                 is_picture = os.path.splitext(entry.name)[1].lower() in SUFFIXES
                 if is_picture and not entry.is_dir(follow_symlinks=False):  # following 200,000 links takes time
                     pictures.append(entry.name)
-                elif entry.is_dir():
+                elif is_folder(entry):
                     folders.append(entry.path)
                 else:
                     files.append(entry.name)

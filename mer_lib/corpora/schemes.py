@@ -86,6 +86,9 @@ def labels(
     known = tuple(map(canonical, own))
     gives = {"megc2019": OFFICIAL_CLASSES, "own": known, "objective": OBJECTIVE}[scheme]
     folded = {canonical(str(name)): str(name) for name in classes}
+    if len(folded) < len(classes):
+        told = ", ".join(map(str, classes))
+        raise BadInput(f"corpora.{corpus}: two of the classes {told} are one", "keep one spelling of it")
     if wrong := [name for key, name in folded.items() if key not in {g.casefold() for g in gives}]:
         line = f"{{name: {corpus}, adapter: {adapter}, scheme: {scheme}, classes: [{', '.join(gives)}]}}"
         raise BadInput(f"corpora.{corpus}: scheme '{scheme}' has no class '{wrong[0]}'", f"write {line}, or fewer")

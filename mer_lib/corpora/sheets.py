@@ -11,7 +11,6 @@ import math
 import re
 import unicodedata
 import warnings
-import zipfile
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,7 +18,6 @@ from itertools import islice
 from pathlib import Path
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from mer_lib.problems import BadInput, note
 
@@ -29,6 +27,7 @@ _HEADER_WITHIN = 40  # rows
 _WIDEST = 64  # columns looked at; a sheet that is formatted to the last column has 16,384
 _OLE = b"\xd0\xcf\x11\xe0"  # old Excel files, and new ones inside a password
 _NAMED = 6
+_LARGEST = 2.0**53  # beyond it a float is no exact count, and no recording is that long
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,16 @@ class Row:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not math.isfinite(value) or "_" in text:  # Python reads '1_2' as 12
             raise BadInput(f"{column} '{text}' is no number", "correct the cell", file=self.where)
         return None if value in unknown else value
 
     def frame(self, column: str, *, unknown: Container[float] = ()) -> int | None:
-        """The cell as a frame's number, None where unknown. Raises BadInput for text, fractions and negatives."""
+        """The cell as a frame's number, None where unknown. Raises BadInput for all else, fractions and negatives too."""
         value = self.number(column, unknown=unknown)
         if value is None:
             return None
-        if value < 0 or not value.is_integer():
+        if not 0 <= value <= _LARGEST or not value.is_integer():
             raise BadInput(f"{column} '{self.text(column)}' is no frame number", "correct the cell", file=self.where)
         return int(value)
 
@@ -225,7 +224,7 @@ def _opened(path: Path, *, formulas: bool = False) -> openpyxl.Workbook:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="openpyxl")  # of drawings and rules that are not read anyway
             return openpyxl.load_workbook(path, data_only=not formulas)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, OSError, SyntaxError) as error:
+    except Exception as error:  # a damaged file fails in zlib, in the XML or in openpyxl, each in ways of its own
         what = "is no xlsx file" if start[:2] != b"PK" else "is a broken xlsx file"
         told = " ".join(str(error).split())[:80]
         raise BadInput(f"{what} ({told})", "copy it again from its origin, or save it as xlsx", file=path) from None

@@ -14,9 +14,8 @@ from mer_lib.problems import BadInput
 
 # Below this no pyramid is left, answers are arbitrary, and OpenCV's DIS crashes the process.
 MIN_SIDE = 16
-# A method's own arrays are some thirty times its pictures: a call is given this many pixels at most (64 pairs of
-# 256 × 256), and a single frame beyond the limit is refused rather than let the job outgrow its memory.
-PIXELS_A_CALL = 2**22
+# A method is given so many pixels in one call (256 pairs of 256 × 256), whatever the length of the clip; a single frame
+# beyond the limit is refused, rather than let the job outgrow its memory.
 MAX_PIXELS = 2**24
 
 
@@ -49,7 +48,7 @@ def compute(first: np.ndarray, second: np.ndarray, *, flow: str, **options) -> n
     _check(first, second)
     field = np.zeros((*first.shape, 2), np.float32)
     moving = np.flatnonzero([not np.array_equal(a, b) for a, b in zip(first, second, strict=True)])
-    at_once = max(1, PIXELS_A_CALL // (first.shape[1] * first.shape[2]))
+    at_once = MAX_PIXELS // (first.shape[1] * first.shape[2])
     for start in range(0, len(moving), at_once):
         some = moving[start : start + at_once]
         field[some] = entry.load()(first[some], second[some], **options)

@@ -1,8 +1,8 @@
 """Our own TV-L1 (``tvl1_energy.py`` says what it minimises): compiled, on one core, pair by pair.
 
 OpenCV's functions do what they do well on whole pictures (blur, resize, warp, median); the iterations are ours
-(``tvl1_kernels.py``). One room of 22 planes serves all levels and pairs, so memory is some 90 bytes a pixel whatever
-the number of pairs, and a pair's flow does not depend on the others.
+(``tvl1_kernels.py``). One room of 22 planes serves all levels and pairs, so memory is some 130 bytes a pixel of one
+frame whatever the number of pairs, and a pair's flow does not depend on the others.
 """
 
 from __future__ import annotations
@@ -45,7 +45,12 @@ def tvl1(
     huber: float = 0.015,
     presmooth: float = 0.65,
 ) -> np.ndarray:
-    """TV-L1 flow, made for micro-expressions.
+    """TV-L1 flow for micro-expressions: by default more accurate than all other methods here, in a few milliseconds.
+
+    Faster: ``warps=1`` (0.6 of the time, error 8 % larger), then also ``scale_step=0.5`` (0.4 and 19 %). Slower:
+    ``warps=3, scale_step=0.8`` (2, error 4 % smaller); more warps or iterations gain nothing where faces
+    move. The energy of Zach et al. alone, as OpenCV has it: ``constancy='brightness', huber=0, presmooth=0,
+    lambda_=0.15, theta=0.3`` and OpenCV's values for the rest.
 
     Parameters
     ----------
@@ -53,8 +58,8 @@ def tvl1(
     constancy
         What stays as it moves: 'gradient' or 'brightness'. See ``tvl1_energy``, also for huber.
     tau, theta
-        Time step of the dual problem (at most 1/4 is proven to converge); step of the flow. With 'brightness', theta is
-        also the coupling of data term and smoothness (θ of the paper).
+        Time step of the dual problem, of which the paper recommends 1/4; coupling of data term and smoothness (θ of the
+        paper). With 'gradient' theta is the step of the flow and no part of the energy.
     lambda_
         Weight of the data term: smaller is smoother.
     nscales, scale_step, warps

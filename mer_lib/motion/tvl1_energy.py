@@ -1,4 +1,4 @@
-"""What TV-L1 minimises here, its settings, and what both solvers (compiled: ``tvl1.py``, torch: ``tvl1_torch.py``) share.
+"""What our TV-L1 minimises, and the settings that its solvers share (``tvl1.py`` compiled, ``tvl1_torch.py`` torch).
 
 The flow u = (u₁, u₂) minimises Σ_pixels λ D(u) + h(∇u₁) + h(∇u₂), from coarse to fine, the second frame warped by the
 flow so far and linearised there. There are two data terms D:

@@ -221,7 +221,8 @@ def _step(flow, dual, planes, width, top, bottom, theta):
 @njit(cache=True, fastmath=ROUNDING, error_model="numpy")
 def _turn(u, right, below, px, py, sigma, huber):
     """p ← (p + σ∇u)/(1 + σ max(ε, |∇u|)): Chambolle's step; it rests at ∇u/|∇u|, or at ∇u/ε where that is shorter."""
-    floor = sigma * huber * sigma * huber + _FLAT * _FLAT  # the compiler's root is made of a reciprocal one, which 0 has not
+    # Never 0: the compiler makes the root of a reciprocal one.
+    floor = sigma * huber * sigma * huber + _FLAT * _FLAT
     for x in range(u.size):
         a, b = sigma * (right[x] - u[x]), sigma * (below[x] - u[x])
         fit = _ONE / (_ONE + math.sqrt(max(floor, a * a + b * b)))

@@ -106,9 +106,7 @@ def _solve_level(flow: Tensor, first: Tensor, second: Tensor, settings: Settings
     """flow: (N, 2, H, W); first, second: (N, 1, H, W)."""
     height, width = first.shape[2:]
     grid = torch.stack(
-        torch.meshgrid(
-            torch.arange(width, device=flow.device), torch.arange(height, device=flow.device), indexing="xy"
-        )
+        torch.meshgrid(torch.arange(width, device=flow.device), torch.arange(height, device=flow.device), indexing="xy")
     ).float()
     far = torch.tensor([width - 1.0, height - 1.0], device=flow.device).view(2, 1, 1)
     along_x, along_y = torch.zeros_like(flow), torch.zeros_like(flow)  # p of u and of v
@@ -149,7 +147,13 @@ def _see_gradient(flow: Tensor, first: Tensor, warped: Tensor, told: Tensor, set
     n, m = 1 / (a * a + b * b + CONTRAST**2), 1 / (b * b + c * c + CONTRAST**2)
     weight = told * torch.rsqrt(n * r * r + m * s * s + SOFTNESS**2)
     n, m = n * weight, m * weight
-    terms = (n * a * a + m * b * b, b * (n * a + m * c), n * b * b + m * c * c, n * a * r + m * b * s, n * b * r + m * c * s)
+    terms = (
+        n * a * a + m * b * b,
+        b * (n * a + m * c),
+        n * b * b + m * c * c,
+        n * a * r + m * b * s,
+        n * b * r + m * c * s,
+    )
     sums = _add_window(torch.cat(terms, dim=1)) * settings.weight
     a, b, c = sums[:, :1], sums[:, 1:2], sums[:, 2:3]
     u, v = flow[:, :1], flow[:, 1:]

@@ -205,7 +205,7 @@ def test_methods_never_get_more_pixels_than_memory_is_planned_for(monkeypatch):
         given.append(len(a))
         return opencv.dis(a, b, preset=preset, refinements=refinements)
 
-    monkeypatch.setattr(flow_module, "PIXELS_A_CALL", 3 * 32 * 32 + 5)
+    monkeypatch.setattr(flow_module, "MAX_PIXELS", 3 * 32 * 32 + 5)
     monkeypatch.setattr(registry.Entry, "load", lambda entry: spy)
     np.testing.assert_array_equal(compute(first, second, flow="dis"), whole)
     assert given == [3, 3, 1]

@@ -77,13 +77,13 @@ def test_with_opencvs_settings_it_is_as_exact_as_opencv_on_a_bump(amount, noise)
     assert error(ours, truth, moving) <= error(theirs, truth, moving)
 
 
-def test_with_opencvs_settings_it_is_as_exact_as_opencv_on_faces_and_by_default_far_more_so(faces):
+def test_with_opencvs_settings_it_is_as_exact_as_opencv_on_faces_and_by_default_more_so(faces):
     for pairs in faces:
         theirs = compute(*pairs.grey, flow="tvl1_opencv")
         same, default = compute(*pairs.grey, flow="tvl1", **ZACH), compute(*pairs.grey, flow="tvl1")
         for mask in (pairs.face, pairs.moving):
             assert error(same, pairs.flow, mask) <= error(theirs, pairs.flow, mask)
-            assert error(default, pairs.flow, mask) <= 0.7 * error(theirs, pairs.flow, mask)
+            assert error(default, pairs.flow, mask) <= 0.8 * error(theirs, pairs.flow, mask)
 
 
 def test_the_default_is_as_exact_as_the_best_of_dis_on_faces(faces):

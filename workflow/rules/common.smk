@@ -149,6 +149,8 @@ def descriptors_read(corpus):
     had = adapter(corpus).get("features")
     if had and had not in read:
         raise WorkflowError(f"error: corpus {corpus} has '{had}' only, which no experiment reads; name one that does")
+    for name in (e.name for e in EXPERIMENTS.values() if had and e.descriptor != had):
+        problems.note(f"experiment {name} is left out: corpus {corpus} has '{had}' only", "it needs the videos")
     return [had] if had else read
 
 

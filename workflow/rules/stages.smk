@@ -90,6 +90,7 @@ def learner_of(name):
 def learner_modules(wc):
     learner = learner_of(wc["experiment"])
     modules = [learner.module, *([learner.meta["compiled"]] if "compiled" in learner.meta else [])]
+    modules += ["mer_lib.learning.network"] if learner.kind == "model" else ["mer_lib.learning.classify"]
     split = [registry.get("protocol", wc["protocol"]).module] if "protocol" in wc else []
     return ["mer_lib.learning.fit", "mer_lib.weights", *modules, *split]
 
