@@ -32,6 +32,7 @@ rule all:
 
 
 onsuccess:
+    forget_parts()
     say_summary()
 
 

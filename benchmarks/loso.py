@@ -5,7 +5,8 @@ timed on two folds and multiplied by 68. Ours: jobs of folds side by side on the
 with everything the pipeline does (guard, curves, test predictions, weights). Both train the same network with the same
 recipe on the same samples: 442 of 28×28×3 from 68 subjects, as many and as uneven as in MEGC 2019, made at random.
 Both suffer where others use the cores, the loop more, because its threads wait for each other: measure on a machine
-that is idle. Last line: JSON; memory is the sum of the jobs' peaks, on a GPU that of the device.
+that is idle; ``load_before`` tells whether it was. Last line: JSON; memory is the sum of the jobs' peaks, on a GPU that
+of the device.
 
     python benchmarks/loso.py            # 5 minutes on two idle cores
     python benchmarks/loso.py --quick    # does it run, roughly what comes out
@@ -183,8 +184,9 @@ def main():
     from mer_lib.learning.folds import jobs
     from mer_lib.learning.protocols import make_folds
 
-    if (load := os.getloadavg()[0]) > 0.5 * os.cpu_count():
-        tell(f"others use this machine (load {load:.1f}): the ratio will flatter us")
+    given.load = os.getloadavg()[0]
+    if given.load > 0.5 * os.cpu_count():
+        tell(f"others use this machine (load {given.load:.1f}): the ratio will flatter us")
     check(given.batch_norm)
     folds = make_folds("loso", make_samples().table)
     names = [fold.name for fold in folds]
@@ -205,7 +207,7 @@ def main():
 def report(given, folds, seconds_all, seconds_loop, plain, peer_memory, found, compiling):
     memory_all = sum(mb for _, mb, _ in found)
     per_epoch = 1000 * sum(seconds for seconds, *_ in found) / folds / given.epochs
-    print(f"{folds} folds of 442 samples, {given.epochs} epochs, {given.device}, load {os.getloadavg()[1]:.1f}")
+    print(f"{folds} folds of 442 samples, {given.epochs} epochs, {given.device}, load before {given.load:.1f}")
     print(f"{'':34}{'all folds, s':>14}{'a fold, s':>12}{'an epoch, ms':>14}{'peak MB':>10}")
     for name, whole, fold, epoch, mb in (
         ("published loop (2 folds, × 68)", folds * seconds_loop, seconds_loop, None, peer_memory[0]),
@@ -225,6 +227,7 @@ def report(given, folds, seconds_all, seconds_loop, plain, peer_memory, found, c
         "memory_mb": memory_all,
         "memory_loop_mb": peer_memory[0],
         "compiling_s": compiling,
+        "load_before": given.load,
     }
     print(json.dumps({k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}))
 

@@ -5,6 +5,7 @@ Everything heavy is imported inside the commands, so that ``mer --help`` answers
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ class _Group(TyperGroup):
     """Bad input ends any command with one line and exit code 2."""
 
     def invoke(self, ctx):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text in the terminal's encoding
         try:
             return super().invoke(ctx)
         except BadInput as error:
@@ -97,8 +99,6 @@ def list_(
 
     Example: mer list descriptors
     """
-    import sys
-
     from mer_lib.commands import listing
 
     if not kind:
@@ -216,7 +216,7 @@ def index(
 @app.command()
 def cut(
     corpus: Annotated[str, typer.Argument(help="A corpus of params.yaml, or an adapter: mer list corpora.")],
-    out: Annotated[Path, typer.Argument(help="Folder for the clips and their clips.csv.")],
+    out: Annotated[Path, typer.Argument(help="A new folder for the clips and their clips.csv.")],
     margin: Annotated[int, typer.Option(help="Frames kept before the onset and after the offset.", min=0)] = 0,
     kind: Annotated[str, typer.Option("--type", help="micro or macro.")] = "micro",
     root: Root = None,

@@ -78,6 +78,8 @@ def join_shards(path: str | Path, shards: Iterable[str | Path], *, recipe: str) 
     problems stay with them. The clips of a shard that lost all of its own are missing, as they are there.
     """
     path, shards, inputs = Path(path), list(shards), {}
+    if not shards:
+        raise BadInput("no shards to join", "name one at least", file=path)
     for shard in shards:  # one open at a time: there may be more shards than files a process may open
         with Store(shard, recipe) as store:
             inputs[store.header.shard] = store.digest

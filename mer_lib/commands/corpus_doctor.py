@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,7 +91,7 @@ def _checks(where: Place, layout: Layout | None) -> list[tuple[str, Callable[[],
 
 
 def _folder(root: Path) -> str:
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise BadInput(f"no folder {root}", "link it there, or give --root")
     names = subfolders(root)
     return f"{root.resolve()} ({len(names)} folders: {', '.join(names[:5])}{' …' if len(names) > 5 else ''})"

@@ -52,23 +52,37 @@ def cut(
     or a frame is missing. ``root_of(dataset)``: where sources lie; ``kind``: micro or macro, never both, because the
     sheet does not tell them apart. ``{out}/clips.csv``, written last, counts positions from each recording's start.
     Returns that sheet. A clip that cannot be read is refused (recorded). Raises BadInput where nothing is to be cut, or
-    ``out`` holds a sheet already.
+    ``out`` holds anything already: frames of an earlier cut with another margin would shift every position.
     """
     out = Path(out)
-    if (out / folder.SHEET).exists():
-        raise BadInput("holds cut clips already", "name another folder, or remove this one", file=out)
     chosen = table[(table["type"] == kind) & (table["kind"] != "features")]
     if chosen.empty:
         raise BadInput(f"no {kind}-expression to cut among {len(table)} clips", "choose --type micro or --type macro")
+    _refuse_used(out)
     rows = []
     for row in chosen.itertuples(index=False):
         try:
             rows.append(_cut(row, Path(root_of(row.dataset), row.source), out, margin, table["dataset"].nunique() > 1))
         except BadInput as error:
             refuse(error.problem.what, error.problem.remedy, file=error.problem.file, clip=row.clip)
+        except OSError as error:
+            remedy = "see that it can be read, and that there is room and the right to write"
+            refuse(f"cannot be copied ({error.strerror})", remedy, file=error.filename or out, clip=row.clip)
     sheet = pd.DataFrame(rows, columns=list(COLUMNS))
     write_csv(sheet, out / folder.SHEET)
     return sheet
+
+
+def _refuse_used(out: Path) -> None:
+    """Make the folder, which may be there if it is empty."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        used = next(out.iterdir(), None) is not None
+    except OSError as error:
+        what, remedy = f"cannot be made or listed ({error.strerror})", "name a folder that you may write to"
+        raise BadInput(what, remedy, file=out) from None
+    if used:
+        raise BadInput("is not empty", "name a new folder, or remove this one", file=out)
 
 
 def _cut(row: Any, source: Path, out: Path, margin: int, several: bool) -> dict:
@@ -82,7 +96,7 @@ def _cut(row: Any, source: Path, out: Path, margin: int, several: bool) -> dict:
         target = out / subject / name
         target.mkdir(parents=True, exist_ok=True)
         for _, image in images[start:end]:
-            shutil.copyfile(image, target / image.name)
+            shutil.copyfile(source / image, target / image)
     else:
         video = open_source(source, row.kind)
         start, end = max(0, first - margin), min(video.count, stop + margin)

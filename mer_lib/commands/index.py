@@ -65,8 +65,7 @@ def place(name: str, root: Path | None, options: dict[str, Any]) -> Place:
         corpus, limits = settings.corpus(name), {"max_frames": settings.ingest.max_frames}
     else:
         entry, options = registry.get("corpus", name), dict(options)
-        classes = tuple(options.pop("classes", clips.OFFICIAL_CLASSES))
-        corpus = params.Corpus(name=name, adapter=entry.name, classes=classes, options=entry.complete(options))
+        corpus = parts.made(name, entry, options.pop("classes", clips.OFFICIAL_CLASSES), options)
     named = {part.name: part for part in (corpus, *parts.parts_of(corpus))}
     elsewhere = params.local_roots("local.yaml", named)
 
@@ -110,7 +109,15 @@ def index(where: Place) -> Indexed:
 
 
 def save(found: Indexed, path: Path) -> None:
-    (meshes if found.meshes else clips).save(found.table, path)
+    """Write the table. Raises BadInput where that cannot be."""
+    if path.is_dir():
+        raise BadInput("is a folder", "name a file with --out", file=path)
+    try:
+        (meshes if found.meshes else clips).save(found.table, path)
+    except OSError as error:
+        raise BadInput(f"cannot be written ({error.strerror})", "name another file with --out", file=path) from None
+    except UnicodeEncodeError:
+        raise BadInput("a path in the table is no UTF-8 text", "rename the folder it lies in", file=path) from None
 
 
 def text(found: Indexed, where: Place, *, everything: bool = False) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mer_lib.ingest.source import open_source
 from mer_lib.ingest.writer import write_video
 from mer_lib.motion import band as bands
+from mer_lib.motion.cuts import watched
 from mer_lib.motion.magnify import METHODS, eulerian, lagrangian
 from mer_lib.problems import BadInput
 from mer_lib.registry import suggestion
@@ -54,14 +55,15 @@ def magnify(
     if out.resolve() == clip.resolve():
         raise BadInput("it would be written over itself", "name another file", file=out)
     source = open_source(clip, "frames" if clip.is_dir() else "video")
-    rate = fps or source.fps
+    rate = source.fps if fps is None else fps
     if not (math.isfinite(rate) and rate > 0):
         raise BadInput("frames without a rate", "name it with --fps", file=clip)
     chosen = band or bands.choose(rate, interval)
     common = {"factor": factor, "band": chosen, "fps": rate}
+    given = watched(source.frames(), clip)
     if method == "eulerian":
-        frames = eulerian(source.frames(), reach=reach, **common)
+        frames = eulerian(given, reach=reach, **common)
     else:
-        frames = lagrangian(source.frames(), flow="dis", preset="fine", **common)
+        frames = lagrangian(given, flow="dis", preset="fine", **common)
     plays_at = min(rate, SHOWN_AT_MOST)
     return Magnified(write_video(out, frames, plays_at), chosen, rate, plays_at)

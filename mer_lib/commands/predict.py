@@ -105,6 +105,8 @@ def _interval(
 
 
 def _spot(frames: np.ndarray, stage: dict[str, Any]) -> int:
+    if "method" not in stage:
+        raise BadInput("the model's card does not say how an apex is spotted", "name --apex, or train the model again")
     return spot_apex(frames, flow=stage["flow"], method=stage["method"], **stage["options"])[0]
 
 

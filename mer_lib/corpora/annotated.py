@@ -111,6 +111,7 @@ def table(annotations: Sequence[Annotation], *, root: str | Path, name: str, fps
         clip = f"{name}/{given.key}"
         try:
             placed = _placed(given, listing)
+            source = _source(given.folder, root)
             if given.key.casefold() in several:
                 clip = f"{clip}@{placed.onset or 0}"
             if (first := seen.get(clip.casefold())) is not None:
@@ -123,7 +124,7 @@ def table(annotations: Sequence[Annotation], *, root: str | Path, name: str, fps
         for remark in placed.remarks:
             note(remark, "nothing to do, or correct the sheet", file=given.where, clip=clip)
         seen[clip.casefold()] = given
-        rows.append(_row(given, placed, clip, root, name))
+        rows.append(_row(given, placed, clip, source, name))
     found = pd.DataFrame(rows, columns=[c for c in clip_table.COLUMNS if c != "fps"])
     return clip_table.table(found.assign(fps=float(fps)))
 
@@ -160,13 +161,24 @@ def _placed(given: Annotation, listing: Callable) -> frames.Placed:
     return frames.place(numbers, given.onset, given.apex, given.offset, whole=given.whole)
 
 
-def _row(given: Annotation, placed: frames.Placed, clip: str, root: str | Path, name: str) -> dict:
+def _source(folder: Path, root: str | Path) -> str:
+    """The path from the root. Raises BadInput for one that is no text, as wrongly unpacked archives leave it."""
+    source = folder.relative_to(root).as_posix()
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        what = f"the path {source} is no UTF-8 text"
+        raise BadInput(what, "rename the folder, or unpack it with the right encoding") from None
+    return source
+
+
+def _row(given: Annotation, placed: frames.Placed, clip: str, source: str, name: str) -> dict:
     return {
         "clip": clip,
         "dataset": name,
         "subject": f"{name}/{given.subject}",
         "name": given.name,
-        "source": given.folder.relative_to(root).as_posix(),
+        "source": source,
         "kind": "frames",
         "type": given.type,
         "onset": placed.onset,

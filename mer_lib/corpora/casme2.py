@@ -14,6 +14,7 @@ from mer_lib.corpora.casme import clip_key, subject_id
 from mer_lib.corpora.frames import folders
 from mer_lib.corpora.layout import Layout, find_frames, find_sheet
 from mer_lib.corpora.schemes import MEGC2019, labels
+from mer_lib.problems import BadInput
 from mer_lib.registry import register
 
 FPS = 200
@@ -96,7 +97,10 @@ def index(
 
 def _objective_classes(root: str | Path, layout: Layout) -> dict[tuple[str, str], str]:
     """Objective class by (subject, clip), from the sheet that holds nothing else."""
-    path = find_sheet(root, replace(layout, sheets=("CASME2-ObjectiveClasses*.xlsx",)))
+    try:
+        path = find_sheet(root, replace(layout, sheets=("CASME2-ObjectiveClasses*.xlsx",)))
+    except BadInput as error:  # 'sheet:' names the other one
+        raise BadInput(error.problem.what, "copy it into the root: scheme objective needs it", file=root) from None
     columns = {"subject": ("Subject",), "name": ("Filename",), "class": ("Objective Class", "Objective Classes")}
     rows = sheets.read(path, columns, keys=("subject", "name"))
     return {clip_key(subject_id(row.text("subject")), row.text("name")): row.text("class") for row in rows}

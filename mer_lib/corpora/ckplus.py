@@ -6,6 +6,7 @@ many have action units, pairs of unit and intensity, ``FACS/S005/001/…_facs.tx
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer_lib.corpora.annotated import Annotation, table
-from mer_lib.corpora.frames import folders, numbers, subfolders
+from mer_lib.corpora.frames import folders, names, numbers, subfolders
 from mer_lib.corpora.layout import Layout, find_frames
 from mer_lib.corpora.schemes import labels
 from mer_lib.problems import BadInput, note, refuse
@@ -68,6 +69,9 @@ def index(
     known = labels(scheme, classes, corpus=name, adapter="ckplus", own=OWN)
     top = (None if frames else _named(Path(root), "cohn-kanade-images")) or find_frames(root, LAYOUTS["ckplus"], frames)
     emotions, facs = _named(Path(root), "Emotion"), _named(Path(root), "FACS")
+    right = Path(os.path.abspath(root)).parent
+    if emotions is None and top == Path(root) and os.path.isdir(right / "Emotion"):
+        raise BadInput("the root is 1 level too low: Emotion lies beside it", f"use {right} as the root", file=root)
     if emotions is None:
         note("no folder Emotion, so no clip has a label", "unpack Emotion_labels.zip beside the pictures", file=root)
     annotations = []
@@ -130,19 +134,21 @@ def _emotion(folder: Path) -> str:
 
 def _action_units(folder: Path) -> str:
     """Such as '1C+2B+25', from lines of unit and intensity; "" where there are none or they cannot be read."""
-    files = _texts(folder, "_facs.txt")
+    file = folder
     try:
+        files = _texts(folder, "_facs.txt")
+        file = next(iter(files), folder)
         found = _numbers(files[0]) if files else []
         pairs = list(zip(found[::2], found[1::2], strict=True))
         return "+".join(f"{int(unit)}{_INTENSITY[int(strength)]}" for unit, strength in pairs)
     except (BadInput, ValueError, IndexError) as error:
-        note(f"action units cannot be read ({error})", "copy the file again from its origin", file=files[0])
+        note(f"action units cannot be read ({error})", "copy the file again from its origin", file=file)
         return ""
 
 
 def _texts(folder: Path, ending: str) -> list[Path]:
-    found = folder.iterdir() if folder.is_dir() else ()
-    return sorted(f for f in found if f.name.lower().endswith(ending) and not f.name.startswith("."))
+    """The files of a folder with that ending, none where it is absent. Raises BadInput where it cannot be listed."""
+    return [folder / name for name in names(folder) if name.lower().endswith(ending) and not name.startswith(".")]
 
 
 def _numbers(file: Path) -> list[float]:

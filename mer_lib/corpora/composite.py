@@ -10,7 +10,9 @@ those of the part, and only the label is the composite's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import pandas as pd
 
@@ -18,10 +20,11 @@ from mer_lib import clips as clip_table
 from mer_lib.corpora import lists
 from mer_lib.corpora.schemes import canonical
 from mer_lib.corpora.sheets import near
-from mer_lib.problems import BadInput, note, refuse
+from mer_lib.problems import BadInput, Problem, log, note, refuse
 from mer_lib.registry import register, suggestion
 
-_NAMED = 4  # examples in one line
+_NAMED = 3  # examples in one line
+_SINGLY = 10  # absent clips of a data set that have a line each
 
 
 @register("corpus", "composite", composite=True)
@@ -43,6 +46,9 @@ def index(
     """
     if list and map:
         raise BadInput(f"corpus '{name}' has both a list and a map", "keep one of the two", file="params.yaml")
+    if not isinstance(map or {}, Mapping):
+        what = f"corpus '{name}': map is no map from emotions to classes"
+        raise BadInput(what, "write map: {happiness: positive}", file="params.yaml")
     if list:
         return join(tables, lists.read(list, classes), source=list)
     return _mapped(tables, map, classes) if map else _together(tables)
@@ -76,21 +82,40 @@ def _together(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _tell_absent(tables: Mapping[str, pd.DataFrame], absent: pd.DataFrame, total: int, source: str) -> None:
-    """A line for each data set that is absent as a whole, and one for each clip of those that are there."""
+    """A line for each data set that is absent as a whole; of those that are there each clip is recorded, and said too
+    unless many are absent: then the first few stand for all in the log."""
     for dataset, rows in absent.groupby("dataset", sort=False):
         if dataset not in tables or tables[dataset].empty:
             people = rows["subject"].nunique()
-            what = f"{dataset} is missing entirely: {len(rows)} of the list's {total} clips, {people} subjects"
+            people = f"{people} subject{'s' * (people > 1)}"
+            what = f"{dataset} is missing entirely: {len(rows)} of the list's {total} clips, {people}"
             remedy = (
                 f"put it at data/{dataset} or name its root in local.yaml; mer doctor {dataset} says what is sought"
             )
             refuse(what, remedy, file=source)
             continue
         known = tables[dataset]["clip"].tolist()
-        for row in rows.itertuples(index=False):
-            clip = f"{dataset}/{row.subject}/{row.clip}"
-            what = "stands in the list, but its data set has no such clip"
-            refuse(what, near(clip, known), clip=clip, file=source)
+        with _in_short(dataset, [f"{row.subject}/{row.clip}" for row in rows.itertuples()], source):
+            for row in rows.itertuples(index=False):
+                clip = f"{dataset}/{row.subject}/{row.clip}"
+                what = "stands in the list, but its data set has no such clip"
+                refuse(what, near(clip, known), clip=clip, file=source)
+
+
+@contextmanager
+def _in_short(dataset: str, absent: Sequence[str], source: str) -> Iterator[None]:
+    """One line in the log for what is refused inside the block, where that is much; all of it is recorded."""
+    if len(absent) <= _SINGLY:
+        yield
+        return
+    told = f"{len(absent)} clips of the list are not in {dataset}: {', '.join(absent[:_NAMED])} …"
+    log.warning("%s", Problem(told, f"mer doctor {dataset} says why", file=source))
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _mapped(tables: Mapping[str, pd.DataFrame], chosen: Mapping[str, str], classes: Sequence[str]) -> pd.DataFrame:

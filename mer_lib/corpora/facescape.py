@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer_lib import meshes
-from mer_lib.corpora.frames import subfolders
+from mer_lib.corpora.frames import names, subfolders
 from mer_lib.corpora.layout import Layout, find_frames
 from mer_lib.problems import BadInput, note, refuse
 from mer_lib.registry import register
@@ -95,12 +95,9 @@ def index(root: str | Path, *, name: str, classes: Sequence[str], frames: str = 
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes by file name; none where the folder is absent."""
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-    except OSError:
-        return {}
+    """Bytes by file name; none where the folder is absent. Raises BadInput where it cannot be listed."""
+    there = ((name, folder / name) for name in names(folder))
+    return {name: os.path.getsize(file) for name, file in there if os.path.isfile(file)}
 
 
 def _tell(bare: list[str], incomplete: Counter, top: Path) -> None:

@@ -174,6 +174,17 @@ def subfolders(folder: str | Path) -> list[str]:
         return []
 
 
+def names(folder: str | Path) -> list[str]:
+    """What lies in a folder, in order; nothing where it is absent. Raises BadInput where it cannot be listed."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        what, remedy = f"the folder cannot be listed ({error.strerror})", "ask its owner for the right to read it"
+        raise BadInput(what, remedy, file=folder) from None
+
+
 def is_folder(entry: os.DirEntry) -> bool:
     """Whether it is a folder or a link to one; a link that leads to itself or to where nobody may look is none."""
     try:

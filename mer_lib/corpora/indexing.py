@@ -59,7 +59,7 @@ def index(
 def _ask(entry: registry.Entry, root: str, asked: dict[str, Any], measure: Callable) -> tuple[pd.DataFrame, list]:
     with collect() as found:
         table = measure(entry.load()(root, **asked), root)
-    problems = [Problem(p.what, p.remedy, p.clip, p.file, p.severity, "index") for p in found]
+    problems = [Problem(*map(_writable, (p.what, p.remedy, p.clip, p.file)), p.severity, "index") for p in found]
     if table.empty:
         told = sorted(problems, key=lambda problem: problem.severity != "skipped")  # a loss says more than a remark
         first = f", the first: {told[0]}" if told else ""
@@ -67,6 +67,11 @@ def _ask(entry: registry.Entry, root: str, asked: dict[str, Any], measure: Calla
         remedy = "see docs/own-data.md" if own else f"ask `mer doctor {entry.name} --root {root}`"
         raise BadInput(f"no usable clip in corpus '{asked['name']}'{first}", remedy, file=root)
     return table, problems
+
+
+def _writable(text: str) -> str:
+    """Names of files need not be UTF-8 (archives are unpacked with any encoding), the tables they are told in are."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _listing(root: str, *, every: bool = False) -> Iterator[tuple]:

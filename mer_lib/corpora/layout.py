@@ -49,7 +49,7 @@ def find_sheet(root: str | Path, layout: Layout, given: str = "") -> Path:
     """
     root = _there(root)
     if given:
-        if (path := root / given).is_file():
+        if os.path.isfile(path := root / given):
             return path
         raise BadInput("no such sheet", "correct 'sheet:', a path from the root or an absolute one", file=path)
     files = sorted({path for folder in _inside(root, layout) for path in _sheets(folder)}, key=_shallow)
@@ -70,9 +70,12 @@ def find_frames(root: str | Path, layout: Layout, given: str = "") -> Path:
     """
     root = _there(root)
     if given:
+        if not Path(os.path.abspath(root / given)).is_relative_to(os.path.abspath(root)):
+            what = "lies outside the root, from which the table names its sources"
+            raise BadInput(what, "link it below the root, or give a root above both", file=given)
         if _holds(root / given, layout):
             return root / given
-        what = f"no folders like {layout.inside} in it" if (root / given).is_dir() else "no such folder"
+        what = f"no folders like {layout.inside} in it" if os.path.isdir(root / given) else "no such folder"
         raise BadInput(what, "correct 'frames:', a path from the root", file=root / given)
     found = [f for f in _inside(root, layout) if _holds(f, layout) and (_pattern(f, layout) or not layout.named)]
     found.sort(key=lambda folder: _rank(root, folder, layout))
@@ -98,10 +101,26 @@ def of_modality(layout: Layout, modality: str) -> Layout:
 
 def _there(root: str | Path) -> Path:
     root = Path(root)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         remedy = "set the corpus's root in local.yaml, link it under data/, or give --root"
         raise BadInput("no such folder", remedy, file=root)
+    if _locked(root):
+        raise _closed(root)
     return root
+
+
+def _locked(folder: Path) -> bool:
+    """Tried, since what os.access says is not so on every network disk."""
+    try:
+        with os.scandir(folder):
+            return False
+    except OSError:
+        return True
+
+
+def _closed(folder: Path) -> BadInput:
+    return BadInput("the folder cannot be opened (permission denied)", "ask its owner for the right to read it",
+                    file=folder)  # fmt: skip
 
 
 def _inside(root: Path, layout: Layout) -> Iterator[Path]:
@@ -122,7 +141,9 @@ def _holds(folder: Path, layout: Layout) -> bool:
 
 
 def _sheets(folder: Path) -> Iterator[Path]:
-    """The spreadsheets of a folder, without the locks of those that are open in Excel."""
+    """The spreadsheets of a folder that may be listed, without the locks of those that are open in Excel."""
+    if _locked(folder):
+        return
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.lower().endswith(_SHEETS) and not entry.name.startswith(("~$", ".")):
@@ -163,7 +184,7 @@ def _no_sheet(root: Path, layout: Layout, files: list[Path]) -> BadInput:
         if path.suffix.lower() == ".xls" and any(_alike(path.stem, stem) for stem in stems):
             return BadInput("is an old Excel file (xls)", "open it and save it as xlsx", file=path)
     for levels, above in enumerate(list(root.resolve().parents)[:2], 1):
-        for path in _sheets(above) if os.access(above, os.R_OK) else ():
+        for path in _sheets(above):
             if any(_alike(path.name, pattern) for pattern in layout.sheets):
                 what = f"the root is {levels} level{'s' * (levels > 1)} too low: the sheet {path.name} lies in {above}"
                 return BadInput(what, f"use {above} as the root", file=root)
@@ -174,12 +195,16 @@ def _no_sheet(root: Path, layout: Layout, files: list[Path]) -> BadInput:
 
 
 def _no_frames(root: Path, layout: Layout) -> BadInput:
+    if (locked := next(filter(_locked, _inside(root, layout)), None)) is not None:
+        return _closed(locked)
     resolved = root.resolve()
     for levels, folder in enumerate((resolved, resolved.parent), 1):
         if re.fullmatch(layout.inside, folder.name, re.IGNORECASE):
             where = "" if levels == 1 else "inside "
             what = f"the root is too low: it is {where}the folder '{folder.name}' of the frames"
-            return BadInput(what, f"use {folder.parent.parent} as the root", file=root)
+            above = folder.parent  # of a set whose subjects lie in a folder of their own, one below the root
+            above = above.parent if layout.named or above.name in layout.frames else above
+            return BadInput(what, f"use {above} as the root", file=root)
     names = subfolders(root)
     close = sorted(names, key=lambda name: -max(_likeness(name, pattern) for pattern in layout.frames))
     there = ", ".join(close[:_SHOWN]) + (" …" if len(names) > _SHOWN else "") or "no folder"

@@ -81,10 +81,10 @@ def _stem(row) -> str:
 
 def _pictures(root: Path) -> Iterator[Picture]:
     """Every PNG below ``root``; a linked folder is entered, each folder once."""
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise BadInput("no such folder", "set the corpus's root in local.yaml, or link it under data/", file=root)
     entered = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_refuse_folder):
         if (real := os.path.realpath(folder)) in entered:
             folders.clear()
             continue
@@ -98,6 +98,10 @@ def _pictures(root: Path) -> Iterator[Picture]:
             if ending.lower() == ".png" and not file.startswith("."):
                 path = file if below == "." else f"{Path(below).as_posix()}/{file}"
                 yield Picture(path, lists.key(stem), *(above if loso else ()))
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise BadInput(f"cannot be listed ({error.strerror})", "ask its owner for the right", file=error.filename) from None
 
 
 def _row(root: Path, row, pictures: Sequence[Picture]) -> dict | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from mer_lib import registry
 from mer_lib.corpora import lists
@@ -46,7 +47,17 @@ def _part(given: Any, corpus: Corpus) -> Corpus:
     entry = registry.get("corpus", given.pop("adapter", name))
     if any(entry.meta.get(fact) for fact in NO_PARTS):
         raise _bad(corpus, f"cannot have '{entry.name}' as a part", "name data sets of recordings")
-    return Corpus(name=name, adapter=entry.name, classes=tuple(classes), options=entry.complete(given))
+    return made(name, entry, classes, given)
+
+
+def made(name: str, entry: registry.Entry, classes: Any, options: Mapping[str, Any]) -> Corpus:
+    """A corpus whose options are complete. Raises BadInput for what none can have, such as a single class."""
+    try:
+        return Corpus(name=name, adapter=entry.name, classes=classes, options=entry.complete(options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"corpora.{name}: {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
+        raise BadInput(what, "write two or more names, such as classes: [negative, positive]") from None
 
 
 def _bad(corpus: Corpus, what: str, remedy: str) -> BadInput:
@@ -84,7 +95,8 @@ def index_parts(corpus: Corpus, root_of: Callable[[str], str], index: Callable[[
 def _merged(table: pd.DataFrame, found: list[Problem], told: list[Problem]) -> list[Problem]:
     """A clip that its own data set lost is told once, with the reason from there; clips outside are nobody's loss."""
     here = {_key(clip) for clip in table["clip"]} | {_key(problem.clip) for problem in found if problem.clip}
-    told = [p for p in told if (_key(p.clip) in here if p.clip else p.severity == "warning")]
+    # A row that could not be read names no clip: it may be the reason why one is absent, and is a remark here.
+    told = [p if p.clip else replace(p, severity="warning") for p in told if not p.clip or _key(p.clip) in here]
     lost = {_key(p.clip) for p in told if p.clip and p.severity == "skipped"}
     return [p for p in found if not p.clip or _key(p.clip) not in lost] + told
 

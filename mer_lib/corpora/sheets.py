@@ -55,7 +55,7 @@ class Row:
         return None if value in unknown else value
 
     def frame(self, column: str, *, unknown: Container[float] = ()) -> int | None:
-        """The cell as a frame's number, None where unknown. Raises BadInput for all else, fractions and negatives too."""
+        """The cell as a frame's number, None where unknown. Raises BadInput for anything else, such as a fraction."""
         value = self.number(column, unknown=unknown)
         if value is None:
             return None
@@ -141,11 +141,11 @@ def _header(
     if missing:
         spelling = columns[missing[0]][0] if columns[missing[0]] else missing[0]
         what = f"no column '{spelling}' in the first {_HEADER_WITHIN} rows"
-        heads = []
+        heads, remedy = [], "get the sheet again from its authors, or put its header back"
         if score >= 2:  # this is the header, one of its columns has another name
             heads = [as_text(cell) for i, cell in enumerate(grid[best]) if as_text(cell) and i not in at.values()]
             what = f"no column '{spelling}' in the header (line {best + 1})"
-        raise BadInput(what, f"{near(spelling, heads)}; name it '{spelling}'", file=path)
+        raise BadInput(what, f"{near(spelling, heads)}; name it '{spelling}'" if heads else remedy, file=path)
     return best, at
 
 
@@ -164,8 +164,12 @@ def _csv(path: Path) -> list[list]:
         raise BadInput(f"cannot be read ({error.strerror})", "correct the path", file=path) from None
     except UnicodeDecodeError:
         raise BadInput("is no UTF-8 text", "save it as UTF-8, or as xlsx", file=path) from None
-    counts = {mark: text.split("\n", 1)[0].count(mark) for mark in ",;\t"}
-    return list(csv.reader(text.splitlines(), delimiter=max(counts, key=counts.__getitem__)))
+    lines = text.splitlines()
+    counts = {mark: sum(line.count(mark) for line in lines[:_HEADER_WITHIN]) for mark in ",;\t"}
+    try:
+        return list(csv.reader(lines, delimiter=max(counts, key=counts.__getitem__)))
+    except csv.Error as error:
+        raise BadInput(f"is no CSV file ({error})", "save it again as CSV, or as xlsx", file=path) from None
 
 
 def _workbook(path: Path, sheet: str | int) -> list[list]:
@@ -221,9 +225,9 @@ def _opened(path: Path, *, formulas: bool = False) -> openpyxl.Workbook:
     if start == _OLE:
         raise BadInput("is an old Excel file (xls)", "open it and save it as xlsx", file=path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.filterwarnings("ignore", module="openpyxl")  # of drawings and rules that are not read anyway
-            return openpyxl.load_workbook(path, data_only=not formulas)
+            return openpyxl.load_workbook(file, data_only=not formulas)
     except Exception as error:  # a damaged file fails in zlib, in the XML or in openpyxl, each in ways of its own
         what = "is no xlsx file" if start[:2] != b"PK" else "is a broken xlsx file"
         told = " ".join(str(error).split())[:80]

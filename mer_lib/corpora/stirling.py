@@ -5,7 +5,6 @@ Landmarks lie apart, ``annotations/F_3D_N/f1001_N.lnd``, under the mesh's name i
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer_lib import meshes
+from mer_lib.corpora.frames import names
 from mer_lib.corpora.layout import Layout, find_frames
 from mer_lib.problems import BadInput, note, refuse
 from mer_lib.registry import register
@@ -78,27 +78,23 @@ def index(root: str | Path, *, name: str, classes: Sequence[str], frames: str = 
 
 def _top(root: Path, given: str) -> Path:
     """The folder of the scans' folders; that of the landmarks holds folders of the same names."""
-    if not given and any(re.fullmatch(LAYOUTS["stirling"].inside, name, re.IGNORECASE) for name in _names(root)):
+    if not given and any(re.fullmatch(LAYOUTS["stirling"].inside, name, re.IGNORECASE) for name in names(root)):
         return root
     return find_frames(root, LAYOUTS["stirling"], given)
 
 
-def _names(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder)) if folder.is_dir() else []
-
-
 def _scans(top: Path) -> list[Path]:
-    folders = [top / name for name in _names(top) if re.fullmatch(LAYOUTS["stirling"].inside, name, re.IGNORECASE)]
-    return [folder / name for folder in folders for name in _names(folder) if _SCAN.fullmatch(name)]
+    folders = [top / name for name in names(top) if re.fullmatch(LAYOUTS["stirling"].inside, name, re.IGNORECASE)]
+    return [folder / name for folder in folders for name in names(folder) if _SCAN.fullmatch(name)]
 
 
 def _tell_landmarks(top: Path, scans: dict[str, str]) -> None:
     """Note the scans without landmarks, whatever the case of either name."""
-    above = next((top / name for name in _names(top) if name.casefold() == "annotations"), top / "annotations")
+    above = next((top / name for name in names(top) if name.casefold() == "annotations"), top / "annotations")
     there = {
         Path(name).stem.casefold()
-        for folder in _names(above)
-        for name in _names(above / folder)
+        for folder in names(above)
+        for name in names(above / folder)
         if name.lower().endswith(".lnd")
     }
     if bare := [source for source in scans.values() if Path(source).stem.casefold() not in there]:

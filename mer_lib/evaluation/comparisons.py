@@ -24,8 +24,8 @@ import pandas as pd
 
 from mer_lib.evaluation.leaderboard import ORACLE, may_rank
 from mer_lib.evaluation.metrics import average, count, original, scores
-from mer_lib.evaluation.predictions import prepare
-from mer_lib.evaluation.statistics import figure, holm, interval, permutation, resample
+from mer_lib.evaluation.predictions import CLIP, clips, prepare
+from mer_lib.evaluation.statistics import DIGITS, figure, holm, interval, permutation, resample
 from mer_lib.problems import BadInput
 
 COLUMNS = (
@@ -90,7 +90,7 @@ def comparisons(
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for raw, corrected in _CORRECTED.items():
         table[corrected] = table.groupby("protocol")[raw].transform(lambda p: holm(p.to_numpy(float)).round(6))
-    table["real"] = table["p_corrected"] < 1 - confidence
+    table["real"] = table["p_corrected"] < round(1 - confidence, DIGITS)  # 1 − .95 is a little more than .05
     return table
 
 
@@ -117,7 +117,7 @@ def _difference(
         low, high = np.transpose([interval(gap, confidence) for gap in gaps.T])
         if permutations:
             p = permutation(*counts, _one_seed, permutations)
-    return Difference(one["clip"].nunique(), len(counts[0]), value, low, high, p)
+    return Difference(clips(one), len(counts[0]), value, low, high, p)
 
 
 def _shared(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -126,7 +126,7 @@ def _shared(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
         if not {"clip", "subject"} <= set(table):
             raise BadInput("a comparison needs the columns clip and subject", "give tables that have them")
     a, b = original(a), original(b)
-    key = ["dataset", "subject", "clip"]
+    key = list(CLIP)
     both = a[[*key, "truth"]].drop_duplicates().merge(b[[*key, "truth"]].drop_duplicates(), on=key)
     if both.empty:
         raise BadInput("the two tables share no clip", "compare predictions of the same corpus")

@@ -17,7 +17,8 @@ The parts of a composite are cut from the same predictions. What the protocol le
 * Several seeds: every figure is computed for each seed and then averaged; confusion matrices are summed over seeds.
 * Where views (yaw) were tested beside the original, the headline figures are the original's; ``by_yaw`` has them all.
 * A row without truth is not scored; a row without a prediction is an error, since abstaining must not pay. So is a clip
-  with a row for one seed and none for another, and a clip tested in two folds.
+  with a row for one seed and none for another, one tested in two folds, one with two truths, one without the original
+  view where others have it, and a row without a subject in a table that has subjects.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ import numpy as np
 import pandas as pd
 
 from mer_lib.evaluation.calibration import calibration, probabilities
-from mer_lib.evaluation.predictions import infer_classes, prepare
+from mer_lib.evaluation.predictions import clips, infer_classes, prepare
 from mer_lib.evaluation.statistics import figure, interval, resample
+from mer_lib.problems import BadInput
 
 HEADLINE = ("uf1", "uar", "accuracy")
 F1 = ("f1_micro", "f1_macro", "f1_weighted")
@@ -107,8 +109,16 @@ def summary(
 
 
 def original(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that headline figures are of: the original view's, or all where only generated views were tested."""
-    return table[table["yaw"] == 0] if (table["yaw"] == 0).any() else table
+    """The rows that headline figures are of: the original view's, or all where only generated views were tested.
+
+    Raises BadInput where some clips were tested in generated views only: without them the headline is of fewer clips.
+    """
+    first = table[table["yaw"] == 0]
+    if first.empty:
+        return table
+    if "clip" in table and (lost := clips(table) - clips(first)):
+        raise BadInput(f"{lost} clips lack the original view, which others have", "predict yaw 0 of every clip")
+    return first
 
 
 def count(table: pd.DataFrame, classes: int) -> np.ndarray:
@@ -129,7 +139,7 @@ def _part(table: pd.DataFrame, classes: Sequence[str], bounds: dict[str, float])
     each = scores(counts.sum(0))
     return {
         **_averages(each, HEADLINE),
-        "clips": int(table["clip"].nunique() if "clip" in table else counts.sum((0, 2, 3)).max()),
+        "clips": clips(table) if "clip" in table else int(counts.sum((0, 2, 3)).max()),
         "subjects": len(counts) if "subject" in table else None,
         "intervals": _intervals(counts, **bounds),
         **_averages(each, F1),

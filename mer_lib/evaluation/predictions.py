@@ -18,6 +18,7 @@ from mer_lib.problems import COLUMNS, BadInput, Problem, note
 from mer_lib.registry import suggestion
 
 TEXT = ("clip", "dataset", "subject", "fold", "truth", "predicted")
+CLIP = ("dataset", "subject", "clip")  # what a clip is told by, where the table has it: other people's names repeat
 
 
 def read(path: str | Path, *text: str) -> pd.DataFrame:
@@ -51,7 +52,10 @@ def prepare(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     if _blank(table["seed"]).any():
         raise BadInput(f"{_blank(table['seed']).sum()} rows have no seed", "fill the column seed, or drop it")
     table["yaw"] = _degrees(table["yaw"])
+    table["dataset"] = table["dataset"].fillna("")
     if "subject" in predictions:  # its number may repeat between data sets; the pair never does
+        if (nobody := _blank(predictions["subject"])).any():  # together they would be one more subject to draw
+            raise BadInput(f"{nobody.sum()} rows have no subject", "fill the column subject, or drop it")
         table["subject"] = table["dataset"].astype(str) + "/" + predictions["subject"].astype(str)
     if "clip" in predictions:
         table["clip"] = predictions["clip"]
@@ -65,7 +69,15 @@ def prepare(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     if "clip" in table:
         _refuse_gaps(table)
     position = _positions(scored, classes)
-    return table.assign(**{column: _encode(scored[column], position, classes) for column in ("truth", "predicted")})
+    table = table.assign(**{column: _encode(scored[column], position, classes) for column in ("truth", "predicted")})
+    if "clip" in table:
+        _refuse_two_truths(table)
+    return table
+
+
+def clips(table: pd.DataFrame) -> int:
+    """How many clips a prepared table with the column clip speaks of."""
+    return len(table[_named(table)].drop_duplicates())
 
 
 def unscored(
@@ -108,7 +120,7 @@ def _degrees(yaw: pd.Series) -> pd.Series:
 
 
 def _refuse_repeats(table: pd.DataFrame) -> None:
-    key = [name for name in ("dataset", "subject", "clip", "yaw", "seed") if name in table]
+    key = [*_named(table), "yaw", "seed"]
     repeated = table.duplicated(key)
     if repeated.any():
         raise BadInput(
@@ -121,7 +133,7 @@ def _refuse_repeats(table: pd.DataFrame) -> None:
 def _refuse_gaps(table: pd.DataFrame) -> None:
     """Every seed answers for the same clips and views: the mean over seeds is one of the same thing."""
     seeds = table["seed"].nunique()
-    answers = table.groupby([name for name in ("dataset", "subject", "clip", "yaw") if name in table]).size()
+    answers = table.groupby([*_named(table), "yaw"]).size()
     if (answers < seeds).any():
         first = answers[answers < seeds].reset_index().iloc[0]
         raise BadInput(
@@ -129,6 +141,22 @@ def _refuse_gaps(table: pd.DataFrame) -> None:
             "predict every clip with every seed",
             clip=str(first["clip"]),
         )
+
+
+def _refuse_two_truths(table: pd.DataFrame) -> None:
+    """Seeds and views of a clip are answers to one question."""
+    truths = table.groupby(_named(table))["truth"].nunique()
+    if (truths > 1).any():
+        first = truths[truths > 1].reset_index().iloc[0]
+        raise BadInput(
+            f"{(truths > 1).sum()} clips have one truth in one row and another in the next",
+            "a clip has one truth, whatever the seed and view",
+            clip=str(first["clip"]),
+        )
+
+
+def _named(table: pd.DataFrame) -> list[str]:
+    return [name for name in CLIP if name in table]
 
 
 def _positions(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, int]:

@@ -22,12 +22,12 @@ def read_features(root: str | Path, rows: Iterable[Any]) -> np.ndarray:
     8 bits: what flow28 gives with ``scaling='image'``, up to the rounding. Raises BadInput for a file that is no such
     picture.
     """
-    pictures = [_picture(Path(root, row.source)) for row in rows]
+    pictures = [read_picture(Path(root, row.source)) for row in rows]
     return np.stack(pictures) if pictures else np.empty((0, SIDE, SIDE, 3), np.float32)
 
 
-def _picture(file: Path) -> np.ndarray:
-    """(28, 28, 3) float32, channels in the order of the file: red, green, blue."""
+def read_picture(file: Path) -> np.ndarray:
+    """One of them, (28, 28, 3) float32: red, green, blue of the file. Raises BadInput where it is none."""
     try:
         stored = np.fromfile(file, np.uint8)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from mer_lib.problems import BadInput
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _NUMBER = re.compile(r"(\d+)\D*$")
+_LARGEST = 2**63 - 1  # time stamps stand in some names; what is longer still is no number of a frame
 _NAMED_AT_MOST = 5
 _SAMPLED = 16  # frames of a deep folder that are looked at for their brightest value
 
@@ -32,9 +34,9 @@ class FolderSource(Source):
 
     def __init__(self, path: Path) -> None:
         self._files = numbered_images(path)
-        first = _decode(self._files[0][1])
+        first = _decode(path / self._files[0][1])
         self._dtype = first.dtype
-        self._bits = 8 if first.dtype == np.uint8 else _bits_used([file for _, file in self._files])
+        self._bits = 8 if first.dtype == np.uint8 else _bits_used([path / name for _, name in self._files])
         super().__init__(path, SourceInfo(float("nan"), len(self._files), *first.shape[:2]))
         if self._dtype == np.uint16:
             self.remarks.append((
@@ -44,8 +46,8 @@ class FolderSource(Source):
 
     def _read(self, start: int, stop: int, step: int) -> Iterator[np.ndarray]:
         self._refuse_gaps(start, stop)
-        for _, file in self._files[start:stop:step]:
-            frame = _decode(file)
+        for _, name in self._files[start:stop:step]:
+            frame = _decode(file := self.path / name)
             self._refuse_odd(frame, file)
             yield _to_rgb8(frame, self._bits)
 
@@ -86,31 +88,46 @@ class FolderSource(Source):
         )
 
 
-def numbered_images(folder: Path) -> list[tuple[int, Path]]:
-    """(number, file) of the folder's images, by the last integer of their names; files without one do not count."""
-    if not folder.is_dir():
-        if folder.suffix.lower() in SUFFIXES and folder.is_file():
+def numbered_images(folder: Path) -> list[tuple[int, str]]:
+    """(number, name) of the folder's images, by the last integer of their names; files without one do not count.
+
+    Names alone: making a path of each of 200,000 would take most of the time.
+    """
+    if not os.path.isdir(folder):
+        if folder.suffix.lower() in SUFFIXES and os.path.isfile(folder):
             raise one_frame(folder)
         raise BadInput("no such folder of frames", "correct the path, or fetch the folder", file=folder)
-    images = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
+    images = sorted(_image_names(folder))
     if len(images) == 1:
-        raise one_frame(images[0])
-    found: dict[int, Path] = {}
-    for file in sorted(images):
-        if (match := _NUMBER.search(file.stem)) is None:
+        raise one_frame(folder / images[0])
+    found: dict[int, str] = {}
+    for name in images:
+        if (match := _NUMBER.search(os.path.splitext(name)[0])) is None:
             continue
-        if (number := int(match[1])) in found:
+        if (number := int(match[1])) > _LARGEST:
+            what = f"the number of {name} is too large for a frame's"
+            raise BadInput(what, "rename the file, or move it elsewhere", file=folder)
+        if number in found:
             raise BadInput(
-                f"two files for frame {number}: {found[number].name} and {file.name}",
+                f"two files for frame {number}: {found[number]} and {name}",
                 "keep one sequence of frames in a folder",
                 file=folder,
             )
-        found[number] = file
+        found[number] = name
     if not found:
         raise BadInput(
             f"no numbered images in the folder (of {', '.join(SUFFIXES)})", "name frames like img1.jpg", file=folder
         )
     return sorted(found.items())
+
+
+def _image_names(folder: Path) -> list[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        what = f"the folder cannot be listed ({error.strerror})"
+        raise BadInput(what, "ask its owner for the right to read it", file=folder) from None
+    return [name for name in names if name.lower().endswith(SUFFIXES) and name[0] != "."]
 
 
 def _decode(file: Path) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer_lib import clips as clip_table
+from mer_lib.ingest.features import read_picture
 from mer_lib.ingest.media import SourceInfo
 from mer_lib.ingest.source import probe
 from mer_lib.problems import BadInput, refuse
@@ -16,20 +17,22 @@ from mer_lib.problems import BadInput, refuse
 def measure(clips: pd.DataFrame, root: str | Path, *, max_frames: int) -> pd.DataFrame:
     """The clip table with ``frames`` and, where it was empty, ``fps`` filled in from the media below ``root``.
 
-    Clips of kind 'features' have no media and stay as they are. A clip is refused (recorded, not raised) if its medium
-    cannot be read, or if its interval passes the end, has one frame only or, of a micro-expression, more than
-    ``max_frames``; a macro-expression may last, and is there for spotting.
+    Clips of kind 'features' have no frames and stay as they are. A clip is refused (recorded, not raised) if its medium
+    or its picture of features cannot be read, or if its interval passes the end, has one frame only or, of a
+    micro-expression, more than ``max_frames``; a macro-expression may last, and is there for spotting.
     """
     look = cache(lambda source, kind: _probed(Path(root, source), kind))
     rows = []
     for row in clips.itertuples(index=False):
-        if row.kind != "features":
-            try:
+        try:
+            if row.kind == "features":
+                read_picture(Path(root, row.source))
+            else:
                 row = _measured(row, look(row.source, row.kind), max_frames)
-            except BadInput as error:
-                problem = error.problem
-                refuse(problem.what, problem.remedy, file=problem.file or Path(root, row.source), clip=row.clip)
-                continue
+        except BadInput as error:
+            problem = error.problem
+            refuse(problem.what, problem.remedy, file=problem.file or Path(root, row.source), clip=row.clip)
+            continue
         rows.append(row)
     return clip_table.table(pd.DataFrame(rows, columns=clips.columns))
 

@@ -11,7 +11,11 @@ from mer_lib.registry import register
 
 @register("classifier", "constant", control=True, title="the most frequent class, always")
 def constant() -> Machine:
-    """Always the most frequent class of the training clips, whatever the features; UAR is 1/classes."""
+    """Always the most frequent class of the training clips, whatever the features.
+
+    UAR is 1/classes where that is the same class in every fold. Where it is not, UAR falls below: a class is the rarer
+    in training, the more of the held-out clips are of it.
+    """
     return Constant(None)
 
 

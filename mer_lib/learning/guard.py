@@ -47,7 +47,7 @@ KINDS = {
     "normalised_over_all_clips": "features that were scaled over all clips before the folds were made",
     "projected_over_all_clips": "features that were projected (PCA, SVD) over all clips before the folds were made",
     "label_in_features": "a feature that is the label in other words",
-    "copy_under_another_name": "the same features, if rounded, brightened or rescaled, under two clip ids on two sides",
+    "copy_under_another_name": "the same features, if brightened, rescaled or 8-bit, under two clip ids on two sides",
     "test_opened_before_fit_ended": "test clips asked for while the model could still change",
     "fit_after_test_opened": "a model fitted, or anything chosen, after its test clips were opened",
 }

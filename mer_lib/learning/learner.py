@@ -7,6 +7,7 @@ kept in safetensors and read back without running anything that was stored.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -52,8 +53,10 @@ class Recipe:
         ):
             if (given := getattr(self, name)) not in known:
                 raise BadInput(f"train.{name}: no '{given}'", registry.suggestion(given, known))
-        if self.epochs < 1 or self.batch < 1 or not self.lr > 0:
+        if self.epochs < 1 or self.batch < 1 or not 0 < self.lr < math.inf:
             raise BadInput("train: epochs, batch and lr must be positive", "correct params.yaml")
+        if not (0 <= self.momentum < 1 and 0 <= self.weight_decay < math.inf):
+            raise BadInput("train: momentum lies from 0 to 1, weight_decay is not negative", "correct params.yaml")
 
 
 class Diverged(ArithmeticError):

@@ -3,7 +3,7 @@
 What was fitted over all clips has seen the test clips of every fold. Such a fit leaves each column with the same exact
 figure (mean 0, greatest value 1, no correlation with the others …), which the features themselves never have; scaling
 that looks at one clip at a time leaves no such mark. Up to 64 columns are looked at, so that the cost does not grow
-with their number. What leaves no mark: a choice of columns made over all clips.
+with their number. What leaves no mark: a choice of columns made over all clips, a projection on fewer than five.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ LOOKED_AT = 64  # columns
 FEWEST_ROWS, FEWEST_COLUMNS = 10, 10  # so that no mark is there by chance
 EXACT = 1e-5  # relative; features are float32
 NEAR = 0.3  # standard errors: a clip lost after the scaling moves each mean by less
+FEWEST_VALUES = 5  # of a column, for its scaling to be told; 0 and 1, or signs, are as they are by nature
 CHANCE = 1e-6  # probability that a column of so few values falls into the classes by itself
+LEVELS = 200  # of a column that may hold the label: noise below that does not hide it
 
 
 def scaling(x: np.ndarray) -> str:
     """How the columns of x (N, D) were scaled over all rows, in words; "" where they were not."""
     x = _columns(x)
+    x = x[:, np.count_nonzero(np.diff(np.sort(x, axis=0), axis=0), axis=0) >= FEWEST_VALUES - 1]
     if len(x) < FEWEST_ROWS or x.shape[1] < FEWEST_COLUMNS:
         return ""
     mean, spread, near = x.mean(0), x.std(0), NEAR / np.sqrt(len(x))
@@ -56,11 +59,14 @@ def projection(x: np.ndarray) -> bool:
 def label(x: np.ndarray, labels: np.ndarray) -> bool:
     """Whether a column of x (N, D) tells a class apart, or all: one value within each, not the same in all.
 
-    Columns of few values that could have come out so by chance do not count.
+    Values are told apart to one in LEVELS of their column's range. Columns of few values that could have come out so by
+    chance do not count.
     """
     classes, code = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         return False
+    least, span = x.min(0), np.ptp(x, axis=0)
+    x = np.rint((x - least) * (LEVELS / np.where(span > 0, span, 1)))
     low = np.array([x[code == k].min(0) for k in range(len(classes))])
     high = np.array([x[code == k].max(0) for k in range(len(classes))])
     telling = np.flatnonzero((low == high).all(0) & (low.min(0) < low.max(0)))
@@ -92,6 +98,8 @@ def _same(values: np.ndarray) -> bool:
 def _once(x: np.ndarray, bound: np.ndarray) -> bool:
     """Whether most columns reach their bound in one row only: features that end there by nature do so again and again.
 
-    Images stretched clip by clip reach 255 in each clip, and in all pixels only where there are many clips.
+    Images stretched clip by clip reach 255 in each clip, and in all pixels only where there are many clips; of few
+    columns each may be reached by few clips, once by each clip.
     """
-    return bool(np.median((x >= bound - EXACT * np.abs(bound)).sum(0)) == 1)
+    reached = x >= bound - EXACT * np.abs(bound)
+    return bool(np.median(reached.sum(0)) == 1 and (reached.sum(1) != 1).any())

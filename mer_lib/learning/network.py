@@ -32,22 +32,37 @@ from mer_lib.registry import Entry
 def network(entry: Entry, options: Mapping[str, Any], recipe: Recipe, classes: int, device: str) -> Network:
     """The learner around a registered model, with the back end that its registration and the device allow."""
     compiled = entry.meta.get("compiled") if device == "cpu" else None
+
+    def build() -> nn.Module:
+        try:
+            return entry.load()(classes, **options)
+        except ValueError as error:
+            raise BadInput(f"model '{entry.name}': {error}", "correct its options") from None
+
     return Network(
-        lambda: entry.load()(classes, **options),
+        build,
         recipe,
         classes,
         device,
         compiled=importlib.import_module(compiled) if compiled else None,
         options=options,
         at_once=device != "cpu" and entry.meta.get("stacked", False),
+        reads=_shape(entry),
     )
+
+
+def _shape(entry: Entry) -> tuple[int, ...] | None:
+    """(H, W, C) of what the network reads, where its registration says so."""
+    side, channels = (entry.meta.get(name) for name in ("side", "channels"))
+    return (side, side, channels) if side and channels else None
 
 
 class Network:
     """Learner around a torch model that ``build`` makes, (n, C, ...) -> (n, K) logits.
 
     Features come channels last, (n, ..., C), as descriptors store them; vectors (n, D) pass as they are.
-    ``compiled`` is a module with ``prepare`` and ``Fused`` as ststnet_fused has them, ``options`` are the model's own.
+    ``compiled`` is a module with ``prepare`` and ``Fused`` (see Compiled), ``options`` are the model's own, ``reads``
+    is the shape (...) of a sample; others are refused, whichever back end trains.
     """
 
     fits = ("weights",)
@@ -62,8 +77,9 @@ class Network:
         compiled: ModuleType | None = None,
         options: Mapping[str, Any] | None = None,
         at_once: bool = False,
+        reads: tuple[int, ...] | None = None,
     ) -> None:
-        self._build, self._recipe, self._classes = build, recipe, classes
+        self._build, self._recipe, self._classes, self._reads = build, recipe, classes, reads
         self._device = torch.device(device)
         self._compiled, self._options = compiled, dict(options or {})
         self.at_once = at_once
@@ -79,7 +95,12 @@ class Network:
         return self.fit_each([Task(x, y, seed, self._recipe.epochs)])[0]
 
     def fit_each(self, tasks: Sequence[Task]) -> list[State]:
-        """``fit`` of each task; tasks that share ``x`` share what is made of it. Raises Diverged."""
+        """``fit`` of each task; tasks that share ``x`` share what is made of it.
+
+        Raises Diverged, and BadInput for samples of another shape than the network reads.
+        """
+        for task in tasks:
+            self._check(task.x)
         groups = [list(tasks)] if self.at_once else [[task] for task in tasks]
         prepared: dict[int, Any] = {}
         states: list[State] = []
@@ -89,10 +110,14 @@ class Network:
                     states += train(self._steps(group, prepared), group, self._recipe)
                 except Diverged as error:
                     raise Diverged(error.epoch, error.which + len(states)) from None
+                except torch.OutOfMemoryError:
+                    told = f"the GPU's memory does not hold the training of {len(group)} networks at once"
+                    raise BadInput(told, "lower folds_per_job, or train.batch") from None
         return states
 
     def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
-        """(n, K) float32. Raises BadInput where the arrays are another network's."""
+        """(n, K) float32. Raises BadInput where the arrays are another network's, or ``x`` is of another shape."""
+        self._check(x)
         with _alone(self._device):  # building a network draws first weights, which are thrown away
             model = self._build().to(self._device)
             try:
@@ -101,6 +126,11 @@ class Network:
                 told = f"the weights do not fit the network: {error}"
                 raise BadInput(told, "use the options it was trained with") from None
             return probabilities(model, x, self._classes, self._device)
+
+    def _check(self, x: np.ndarray) -> None:
+        if self._reads and x.shape[1:] != self._reads:
+            told = f"the network reads samples of {self._reads}, these are of {x.shape[1:]}"
+            raise BadInput(told, "use the descriptor that its registration names")
 
     def _steps(self, group: list[Task], prepared: dict[int, Any]) -> Steps:
         models = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from mer_lib import weights
 from mer_lib.learning.folds import Fold
 from mer_lib.learning.learner import Fitted, State
 from mer_lib.learning.samples import Samples
+from mer_lib.problems import BadInput
+
+log = logging.getLogger(__name__)
 
 TABLES = ("predictions", "curves", "oracle")
 
@@ -35,11 +39,18 @@ class Parts:
             self._digest = digest
 
     def take(self, folds: Sequence[Fold]) -> dict[str, Any] | None:
-        """The part that these folds gave: tables, models and mixed_subjects, as FoldRun has them; None if missing."""
+        """The part that these folds gave: tables, models and mixed_subjects, as FoldRun has them.
+
+        None if it is missing or cannot be read.
+        """
         path = self._path(folds)
         if path is None or not path.exists():
             return None
-        tensors, card = weights.load(path)
+        try:
+            tensors, card = weights.load(path)
+        except BadInput as error:  # whole when it was named, but a power cut can take what the disk had not written
+            log.warning("a part that cannot be read is made anew: %s", error.problem.what)
+            return None
         models: dict[tuple[str, int], Fitted] = {}
         for fold, seed, meta, names in card["models"]:
             state: State = {name: tensors[f"{fold}@{seed}|{name}"] for name in names}

@@ -16,7 +16,8 @@ from mer_lib.registry import suggestion
 
 COLUMNS = ("clip", "dataset", "subject", "yaw", "label")
 OPTIONAL = ("copy", "source")
-GREYS = 16  # fewer distinct levels and two rows may agree by nature
+GREYS = 16  # fewer distinct levels and two rows may agree by nature once they are rounded to 8 bits
+FEW = 64  # columns; rows of fewer that are counts, flags or shares of a few events agree by nature, rounded or not
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +63,9 @@ class Samples:
     def fingerprints(self) -> np.ndarray:
         """(N,) uint64 digest of each row's features as an 8-bit picture, from its least to its greatest value.
 
-        So a copy that was rounded, brightened or rescaled has the digest of its original. 0 where all values are the
-        same; the very features where they have few levels.
+        So a copy that was brightened or rescaled has the digest of its original, and of pictures that fill 0 to 255 so
+        has one that was rounded. The very features where they have few levels; 0 (no one's) where two clips may well
+        have the same: all values equal, or few columns of counts, flags or shares.
         """
         return np.array([_fingerprint(row) for row in self.flat], np.uint64)
 
@@ -106,7 +108,10 @@ def _fingerprint(row: np.ndarray) -> int:
     if not low < high:
         return 0
     grey = np.rint((row.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
-    seen = grey if np.count_nonzero(np.bincount(grey, minlength=256)) >= GREYS else row
+    greys = np.count_nonzero(np.bincount(grey, minlength=256))
+    if greys < GREYS and len(row) < FEW and (2 * greys <= len(row) or (row == np.rint(row)).all()):
+        return 0
+    seen = grey if greys >= GREYS else row
     return int.from_bytes(hashlib.blake2b(seen.tobytes(), digest_size=8).digest(), "big") or 1
 
 

@@ -23,6 +23,7 @@ Item = TypeVar("Item")
 LONGEST, FASTEST = 0.5, 0.04
 _SLOWER = 4.0  # times the duration: one period of the lower end of the band
 _HALF_POWER = np.sqrt(np.log(2)) / (2 * np.pi)  # a Gaussian of this / f seconds halves the power at f hertz
+_SLOWEST = 1e4  # frames, that Gaussian's standard deviation at the low end: no face is filmed for longer in one go
 _SPAN = 3.0  # standard deviations: beyond them a Gaussian is over
 
 
@@ -55,6 +56,11 @@ def kernel(band: tuple[float, float], fps: float) -> np.ndarray:
             "low must be above 0, below high, and high at most half the frame rate",
         )
     spread = _HALF_POWER * fps / np.array([low, high])  # in frames
+    if spread[0] > _SLOWEST:
+        raise BadInput(
+            f"a band from {low:g} Hz at {fps:g} frames a second needs {2 * _SPAN * spread[0]:.0f} frames at once",
+            "raise the low end of the band, or name a shorter interval",
+        )
     time = np.arange(-np.ceil(_SPAN * spread[0]), np.ceil(_SPAN * spread[0]) + 1)
     slow, fast = np.exp(-(time**2) / (2 * np.maximum(spread, 1e-3)[:, None] ** 2))
     weights = fast / fast.sum() - slow / slow.sum()

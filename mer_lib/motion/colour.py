@@ -37,7 +37,7 @@ def encode(flow: np.ndarray, *, longest: float | None = None) -> np.ndarray:
 
     θ = atan2(v, u)/π picks the hue at (θ + 1)/2 · 54 + 1 of 55, between two hues in proportion (the paper's arctan(v/u)
     cannot cover the circle); so left is red, where the wheel closes, up yellow, right azure, down violet: the
-    Middlebury benchmark's coding turned by half. No motion is white.
+    Middlebury benchmark's coding turned by half. No motion is white; flow that is unknown (NaN) is black, as there.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def encode(flow: np.ndarray, *, longest: float | None = None) -> np.ndarray:
     -------
     (…, H, W, 3) uint8, RGB. Raises BadInput where the array is no flow.
     """
-    flow = flow.astype(np.float64)
+    unknown = ~np.isfinite(magnitude(flow))
+    flow = np.where(unknown[..., None], 0, flow).astype(np.float64)
     length = magnitude(flow)
     end = length.max(axis=(-2, -1), keepdims=True) if longest is None else np.float64(longest)
     strength = np.divide(length, end, out=np.zeros_like(length), where=end > 0)[..., None]
@@ -59,6 +60,7 @@ def encode(flow: np.ndarray, *, longest: float | None = None) -> np.ndarray:
     share = (position - below)[..., None]
     hue = (1 - share) * hues[below] + share * hues[(below + 1) % len(hues)]
     colour = np.where(strength <= 1, 1 - strength * (1 - hue), hue * _OUT_OF_RANGE)
+    colour[unknown] = 0
     return np.rint(255 * colour).astype(np.uint8)
 
 

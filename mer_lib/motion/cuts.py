@@ -6,8 +6,13 @@ several frames, a lamp changes it evenly, noise does not survive the averaging: 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 import cv2
 import numpy as np
+
+from mer_lib.problems import note
 
 _CELLS = 16  # a side: noise averages out over a cell, an eye covers few of them
 _EVEN = 75  # per cent of the cells that a change of light is told by; the others may do what they like
@@ -26,7 +31,31 @@ def cuts(frames: np.ndarray) -> np.ndarray:
     if len(frames) < 2:
         return np.zeros(0, int)
     cells = np.stack([_cells(frame) for frame in frames])
-    change = np.maximum(_unlike(cells[:-1], cells[1:]), _unlike(cells[1:], cells[:-1]))
+    return _abrupt(_change(cells[:-1], cells[1:]))
+
+
+def watched(frames: Iterable[np.ndarray], file: str | Path) -> Iterator[np.ndarray]:
+    """The frames of a file as they come; after the last one a note tells the cuts. Kept is a number a frame."""
+    before, change = None, []
+    for frame in frames:
+        cells = _cells(frame)[None]
+        if before is not None:
+            change.append(_change(before, cells))
+        before = cells
+        yield frame
+    if change:
+        tell(_abrupt(np.concatenate(change)), since="the first", file=file)
+
+
+def tell(at: np.ndarray, *, since: str, file: str | Path = "") -> None:
+    """A note that names the cuts, if there are any, by the frames ``since`` one."""
+    if len(at):
+        remedy = "cut the clip there: flow across a cut means nothing"
+        note(f"another scene begins at frame {', '.join(map(str, at))} from {since}", remedy, file=file)
+
+
+def _abrupt(change: np.ndarray) -> np.ndarray:
+    """(K,) positions of the frames before which the change (T − 1,) is that of a cut."""
     around = np.pad(change, _AROUND, constant_values=np.nan)
     around = np.lib.stride_tricks.sliding_window_view(around, 2 * _AROUND + 1)
     # The median of the window, itself included: fast movement lasts, a single foreign frame makes two changes only.
@@ -37,6 +66,11 @@ def _cells(frame: np.ndarray) -> np.ndarray:
     """(256,) float32: the mean grey level of each cell."""
     small = cv2.resize(frame, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     return small.reshape(_CELLS * _CELLS, -1).mean(axis=1)
+
+
+def _change(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """(K,) how much the second pictures (K, 256) are other scenes than the first ones."""
+    return np.maximum(_unlike(one, two), _unlike(two, one))
 
 
 def _unlike(given: np.ndarray, other: np.ndarray) -> np.ndarray:

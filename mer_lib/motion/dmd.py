@@ -50,11 +50,14 @@ def sparse(values: np.ndarray, count: int, *, modes: int | None = None) -> np.nd
 
     (T, …) → (count, …), T ≥ 3; 8-bit values are rounded to 8 bits again, others become float32 (float64 stays).
     modes: at most this many are kept; default ``count``, since a sequence of that length bears no more. (The papers
-    give no rule for the number; conjugate modes stay together.) Raises BadInput for a shorter clip or a count below 1.
+    give no rule for the number; conjugate modes stay together.) Raises BadInput for a shorter clip, a count below
+    1, or values that are not finite.
     """
     if len(values) < 3 or count < 1:
         raise BadInput(f"{count} frames from the modes of {len(values)}", "modes need 3 frames at least; ask for 1 up")
     flat = values.reshape(len(values), -1).astype(np.float64)
+    if not np.isfinite(flat).all():
+        raise BadInput("NaN or infinite values have no modes", "repair or drop what holds them")
     rebuilt = decompose(flat, keep=modes or count).at(np.linspace(0, len(values) - 1, count))
     rebuilt = rebuilt.reshape(count, *values.shape[1:])
     if values.dtype == np.uint8:

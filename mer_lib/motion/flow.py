@@ -40,8 +40,8 @@ def compute(first: np.ndarray, second: np.ndarray, *, flow: str, **options) -> n
     Raises
     ------
     BadInput
-        Unknown method or option; pairs of different sizes, colour frames, other types than 8 bits, NaN, tiny or
-        gigantic frames.
+        Unknown method or option, or a value of one that leads nowhere; pairs of different sizes, colour frames, other
+        types than 8 bits, NaN, tiny or gigantic frames.
     """
     entry = registry.get("flow", flow)
     options = entry.complete(options)
@@ -52,6 +52,8 @@ def compute(first: np.ndarray, second: np.ndarray, *, flow: str, **options) -> n
     for start in range(0, len(moving), at_once):
         some = moving[start : start + at_once]
         field[some] = entry.load()(first[some], second[some], **options)
+    if not np.isfinite(field).all():
+        raise BadInput(f"'{flow}' ends in NaN with {options}", "its defaults do not: mer list flows")
     return field
 
 

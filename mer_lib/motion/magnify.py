@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from mer_lib.motion.band import kernel, passed
-from mer_lib.motion.flow import compute
+from mer_lib.motion.flow import MIN_SIDE, compute
 from mer_lib.motion.gray import to_gray
 from mer_lib.problems import BadInput
 
@@ -28,6 +28,7 @@ _COARSEST = 8  # pixels: no level of the pyramid is smaller
 # finer, each next one twice as much: the middle of the octave below is what a level is taken to hold.
 _FINEST = 5.4  # pixels, wavelength of the finest level
 _SMOOTH = 0.012  # of the shorter side, standard deviation: a flow's errors between pixels would tear what is magnified
+_MOST_BYTES = 2**32  # that the window of a filter may take: a slow band of fast and large frames asks for more
 _ROUNDS = 12  # of the fixed point that inverts the magnified motion
 
 
@@ -57,11 +58,11 @@ def eulerian(
     Yields
     ------
     (H, W, 3) uint8, as many as came in. Raises BadInput for a factor, band or reach that is none, frames of changing
-    size, colourless frames.
+    size, colourless ones, less than 16 pixels a side, or too large for so slow a band (4 GB).
     """
     _check(factor, reach)
     weights = kernel(band, fps)
-    for frame, change in passed(_checked(frames), weights, _luma):
+    for frame, change in passed(_checked(frames, len(weights), planes=1), weights, _luma):
         yield _brightened(frame, _amplified(change, factor, reach))
 
 
@@ -86,7 +87,8 @@ def lagrangian(
     """
     _check(factor)
     weights = kernel(band, fps)
-    for (frame, field), change in passed(_with_flow(_checked(frames), flow, options), weights, lambda pair: pair[1]):
+    checked = _checked(frames, len(weights), planes=4)  # those that wait keep their flow, too
+    for (frame, field), change in passed(_with_flow(checked, flow, options), weights, lambda pair: pair[1]):
         yield _displaced(frame, field, (factor - 1) * change)
 
 
@@ -161,7 +163,8 @@ def _check(factor: float, reach: float = 1.0) -> None:
         raise BadInput(f"a movement of {reach:g} pixels to be magnified", "give a reach above 0")
 
 
-def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def _checked(frames: Iterable[np.ndarray], window: int, *, planes: int) -> Iterator[np.ndarray]:
+    """The frames, each looked at; a window of so many holds ``planes`` float32 a pixel, and half of them in colour."""
     size = None
     for frame in frames:
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[-1] != 3:
@@ -169,4 +172,12 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         if size not in (None, frame.shape):
             raise BadInput(f"a frame of shape {frame.shape} after {size}", "bring all frames of a clip to one size")
         size = frame.shape
+        pixels = "{1}×{0} pixels".format(*size)
+        if min(size[:2]) < MIN_SIDE:
+            raise BadInput(f"frames of {pixels}", f"at least {MIN_SIDE} a side are needed to see movement")
+        if (needed := window * size[0] * size[1] * (4 * planes + 1.5)) > _MOST_BYTES:
+            raise BadInput(
+                f"{window} frames of {pixels} at once would take {needed / 2**30:.0f} GB",
+                "crop them to the face, or raise the low end of the band",
+            )
         yield frame

@@ -202,7 +202,10 @@ def _pairwise(solve: Callable[[np.ndarray, np.ndarray], np.ndarray], first: np.n
     field = np.empty((*first.shape, 2), np.float32)
     with one_thread():
         for n, (a, b) in enumerate(zip(first, second, strict=True)):
-            field[n] = solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
+            try:
+                field[n] = solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
+            except cv2.error as error:
+                raise BadInput(f"OpenCV does not take these options ({error.err})", "see: mer list flows") from None
     return field
 
 

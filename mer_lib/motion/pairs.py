@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_lib.motion.cuts import cuts
+from mer_lib.motion.cuts import cuts, tell
 from mer_lib.motion.flow import compute
 from mer_lib.motion.gray import to_gray
 from mer_lib.motion.strain import strain
-from mer_lib.problems import BadInput, note
+from mer_lib.problems import BadInput
 
 BATCH = 32  # pairs at once: what bounds the memory of a long clip
 # Half the size of float32 for an error of at most 0.002 px in a flow of 4 px, a hundredth of what the best method errs
@@ -26,9 +26,7 @@ def motion_of(frames: np.ndarray, apex: int | None, *, flow: str, **options) -> 
     """
     if len(frames) < 2:
         raise BadInput("one frame, and motion is between two", "check onset and offset of the clip")
-    if len(at := cuts(frames)):
-        remedy = "cut the clip there: flow across a cut means nothing"
-        note(f"another scene begins at frame {', '.join(map(str, at))} from the onset", remedy)
+    tell(cuts(frames), since="the onset")
     if apex is None:
         pairs = np.stack([np.arange(len(frames) - 1), np.arange(1, len(frames))], axis=1)
     elif 0 < apex < len(frames):

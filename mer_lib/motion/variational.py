@@ -17,6 +17,7 @@ from numba import njit
 
 from mer_lib.motion.contrast import normalise
 from mer_lib.motion.opencv import one_thread
+from mer_lib.problems import BadInput
 from mer_lib.registry import register
 
 _DERIVATIVE = np.float32([1, -8, 0, 8, -1]) / 12
@@ -112,11 +113,19 @@ def black_anandan(
     -------
     (N, H, W, 2) float32, pixels.
     """
-    plan = [(factor * sigma_data, factor * sigma_smooth) for factor in np.geomspace(start, 1, warps)]
+    factors = np.float64(max(start, 0)) ** np.linspace(1, 0, max(warps, 0))
+    plan = [(factor * sigma_data, factor * sigma_smooth) for factor in factors]
     return _each(first, second, alpha, contrast, nscales, scale_step, plan, _RENEWALS, iterations)
 
 
 def _each(first, second, alpha, contrast, nscales, step, plan, renewals, sweeps) -> np.ndarray:
+    sigmas = [sigma for pair in plan for sigma in pair]
+    if not (alpha > 0 and 0 < step < 1 and min(sigmas, default=0) > 0 and contrast >= 0 and min(nscales, sweeps) > 0):
+        raise BadInput(
+            f"alpha {alpha}, contrast {contrast}, nscales {nscales}, scale_step {step}, {len(plan)} warps with sigmas "
+            f"{sigmas}, iterations {sweeps}",
+            "contrast may be 0, scale_step is below 1, counts are from 1, all others above 0",
+        )
     field = np.empty((*first.shape, 2), np.float32)
     with one_thread():
         for n, (a, b) in enumerate(zip(first, second, strict=True)):

@@ -89,8 +89,12 @@ def motion_from(
         batch = to_gray(frames[start:stop])
         return compute(np.broadcast_to(reference, batch.shape), batch, flow=flow, **options)
 
-    end = max(1, round(_SMOOTH * length))
-    drift = field(len(frames) - end, len(frames)).mean(axis=0) if returned else np.zeros((*reference.shape, 2), "f4")
+    drift = np.zeros((*reference.shape, 2), np.float32)
+    if returned:
+        end = max(1, round(_SMOOTH * length))
+        for start in range(len(frames) - end, len(frames), BATCH):
+            for left in field(start, min(start + BATCH, len(frames))):
+                drift += left / end
     curve = np.zeros(length, np.float32)
     for start in range(onset + 1, len(frames), BATCH):
         stop = min(start + BATCH, len(frames))

@@ -97,7 +97,29 @@ def test_what_cannot_be_cut_is_said(tmp_path):
     with collect() as found:
         sheet = cut(table, lambda _: tmp_path, tmp_path / "out")
     assert len(sheet) == 1 and [p.clip for p in found] == ["d/s/b"]
-    with pytest.raises(BadInput, match="holds cut clips already"):
+    with pytest.raises(BadInput, match="is not empty"):
         cut(table, lambda _: tmp_path, tmp_path / "out")
     with pytest.raises(BadInput, match="no macro-expression to cut among 2 clips"):
         cut(table, lambda _: tmp_path, tmp_path / "other", kind="macro")
+
+
+def test_frames_of_an_earlier_cut_would_shift_every_position(tmp_path):
+    write_frames(tmp_path / "a", range(1, 31), "img{}.png")
+    cut(clips.table([row()]), lambda _: tmp_path, tmp_path / "out", margin=5)
+    (tmp_path / "out/clips.csv").unlink()
+    with pytest.raises(BadInput, match="is not empty; name a new folder"):
+        cut(clips.table([row()]), lambda _: tmp_path, tmp_path / "out")
+
+
+def test_a_frame_that_cannot_be_copied_loses_its_clip_alone(tmp_path):
+    for name in ("a", "b"):
+        write_frames(tmp_path / name, range(1, 31), "img{}.png")
+    (tmp_path / "a/img12.png").unlink()
+    (tmp_path / "a/img12.png").symlink_to("nowhere")
+    table = clips.table([row(), row(clip="d/s/b", name="b", source="b")])
+    with collect() as found:
+        sheet = cut(table, lambda _: tmp_path, tmp_path / "out")
+    assert sheet["name"].tolist() == ["b"] and "img12.png: cannot be copied (No such file" in str(found[0])
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"file: cannot be made or listed \(File exists\)"):
+        cut(table, lambda _: tmp_path, tmp_path / "file")

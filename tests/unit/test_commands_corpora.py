@@ -59,6 +59,14 @@ def test_a_scheme_without_its_classes_ends_with_the_line_to_write():
         (("casme2", "--set", "shceme=own"), "corpus 'casme2' has no option 'shceme'"),
         (("casme2", "--set", "scheme"), "option 'scheme' has no value; write name=value"),
         (("casme2", "--root", "gone"), "gone: no such folder"),
+        (("casme2", "--set", "classes=foo"), "corpora.casme2: classes: Input should be a valid tuple (got 'foo')"),
+        (("casme2", "--set", "classes=[1, 2]"), "write two or more names, such as classes: [negative, positive]"),
+        (("casme2", "--root", "x" * 400), "no such folder"),
+        (("casme2", "--out", "."), ".: is a folder; name a file with --out"),
+        (
+            ("casme2", "--out", "data/casme2/CASME2-coding-20140508.xlsx/o.csv"),
+            "o.csv: cannot be written (File exists)",
+        ),
     ],
 )
 def test_mistakes_end_with_one_line(words, message):

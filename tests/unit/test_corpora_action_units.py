@@ -83,3 +83,9 @@ def test_any_text_is_read_or_refused_and_a_normal_form_is_final(text):
     except BadInput:
         return
     assert parse(str(coding)) == coding
+
+
+def test_brackets_without_end_are_a_note_and_no_crash():
+    with collect() as problems:
+        assert normal("(" * 5000, where="a.xlsx line 2") == "(" * 5000
+    assert "cannot be read" in problems[0].what

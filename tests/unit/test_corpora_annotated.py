@@ -1,13 +1,16 @@
 """Rows that do not match their folders: each is told by its line, and the others go on."""
 
+import os
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from layouts import casme, casme2
 from layouts.common import Clip
+from typer.testing import CliRunner
 
 from mer_lib import clips
+from mer_lib.cli import app
 from mer_lib.corpora import casme as casme_adapter
 from mer_lib.corpora import casme2 as adapter
 from mer_lib.ingest.measure import measure
@@ -101,3 +104,21 @@ def test_media_fill_in_the_frames(tmp_path):
     table, _ = index(tmp_path, (GOOD, BAD))
     measured = measure(table, tmp_path, max_frames=100)
     assert measured["frames"].tolist() == [40, 40] and measured["fps"].tolist() == [200, 200]
+
+
+def test_a_row_that_repeats_another_in_other_letters_is_taken_once(tmp_path):
+    table, problems = index(tmp_path, (GOOD, replace(GOOD, name=GOOD.name.upper())), write=(GOOD,))
+    assert len(table) == 1 and "the clip stands already in CASME2-coding-20140508.xlsx line 2" in str(problems[0])
+
+
+def test_a_folder_whose_name_is_no_text_is_told_and_can_be_written(tmp_path, monkeypatch):
+    """As archives leave it that were packed with another encoding."""
+    monkeypatch.chdir(tmp_path)
+    casme2.write(tmp_path / "in", (GOOD, BAD))
+    frames = os.fsencode(tmp_path / "in" / "CASME2_RAW_selected")
+    os.makedirs(frames + b"/sub02/\xb2\xe2")
+    told = CliRunner().invoke(app, ["index", "casme2", "--root", str(tmp_path / "in")])
+    assert told.exit_code == 0 and "CASME2_RAW_selected/sub02/\\udcb2\\udce2; nothing to do" in told.stdout
+    os.rename(frames, os.path.dirname(frames) + b"/\xb2\xe2")
+    told = CliRunner().invoke(app, ["index", "casme2", "--root", str(tmp_path / "in")])
+    assert told.exit_code == 2 and "is no UTF-8 text; rename the folder" in told.stderr

@@ -95,3 +95,9 @@ def test_a_folder_without_pictures_is_told(tmp_path):
     (tmp_path / "Emotion").mkdir()
     with pytest.raises(BadInput, match="no folder of frames cohn-kanade-images"):
         index(tmp_path, name="ckplus", classes=CLASSES)
+
+
+def test_the_folder_of_the_pictures_as_the_root_is_too_low(tmp_path):
+    root = layout.write(tmp_path / "ck")
+    with pytest.raises(BadInput, match=f"1 level too low: Emotion lies beside it; use {root} as the root"):
+        index(root / "cohn-kanade-images", name="ckplus", classes=CLASSES)

@@ -11,7 +11,7 @@ from mer_lib import clips
 from mer_lib.corpora import composite, indexing, lists, parts
 from mer_lib.ingest.measure import measure
 from mer_lib.params import Corpus
-from mer_lib.problems import BadInput, collect
+from mer_lib.problems import BadInput, collect, note
 
 CLASSES = clips.OFFICIAL_CLASSES
 OFFICIAL = Corpus(name="megc2019", adapter="megc2019", classes=CLASSES, options={"parts": ["casme2", "smic", "samm"]})
@@ -235,3 +235,37 @@ def test_a_part_of_own_recordings_beside_a_licensed_set(tmp_path, cache):
     assert "mine/anna/smile" in set(table["clip"]) and set(table["dataset"]) == {"casme2", "mine"}
     assert [part.name for part in parts.parts_of(corpus)] == ["casme2", "mine"]
     assert parts.parts_of(Corpus(name="mine", adapter="folder", classes=CLASSES)) == []
+
+
+def test_the_reason_of_a_row_that_cannot_be_read_is_kept(tmp_path):
+    data = layout.write(tmp_path / "data", subjects=2, clips=2, sets=("smic",))
+    folder = next((data / "smic").rglob("s*_ne_*"))
+    for image in folder.iterdir():
+        image.unlink()
+    table, problems = ask(OFFICIAL, data, tmp_path / "cache")
+    assert len(table) == 3
+    (told,) = [p for p in problems if "no numbered images" in p.what]
+    assert (told.severity, told.stage) == ("warning", "index") and told.file == str(folder)
+
+
+def test_many_absent_clips_are_recorded_each_and_logged_in_one_line(data, tmp_path, caplog):
+    parts = {}
+    for name in ("casme2", "smic", "samm"):
+        one = Corpus(name=name, adapter=name, classes=CLASSES)
+        parts[name], _ = indexing.index(one, str(data / name), tmp_path / "cache", measure, max_frames=100)
+    parts["casme2"], parts["smic"] = parts["casme2"].iloc[-3:], parts["smic"].iloc[:-2]
+    caplog.clear()
+    with collect() as found:
+        composite.join(parts, lists.official(CLASSES), source="the list")
+    counts = {name: sum(p.clip.startswith(name) for p in found) for name in parts}
+    assert counts["samm"] == 0 and counts["smic"] == 2 and counts["casme2"] > 140
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 3 and f"the list: {counts['casme2']} clips of the list are not in casme2: sub" in lines[0]
+    note("said again", "nothing to do")
+    assert caplog.records[-1].getMessage() == "said again; nothing to do"
+
+
+def test_a_map_that_is_none_is_told(data, tmp_path):
+    corpus = Corpus(name="c", adapter="composite", classes=CLASSES, options={"parts": ["samm"], "map": ["anger"]})
+    with pytest.raises(BadInput, match="map is no map from emotions to classes"):
+        ask(corpus, data, tmp_path / "cache")

@@ -124,3 +124,24 @@ def test_folders_at_a_depth_in_any_case_links_followed_rings_ended(tmp_path):
     found = frames.folders(tmp_path, 2)
     assert set(found) == {"sub01/ep02_01f", "sub01/back", "elsewhere/ep09", "sub02/ep09"}
     assert found["sub01/ep02_01f"] == tmp_path / "Sub01/EP02_01f"
+
+
+def test_a_link_to_itself_hides_no_folder(tmp_path):
+    (tmp_path / "sub01").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    assert frames.subfolders(tmp_path) == ["sub01"]
+
+
+def test_a_number_too_long_for_a_frame_is_told(tmp_path):
+    (tmp_path / "img1.jpg").touch()
+    (tmp_path / f"img{'9' * 25}.jpg").touch()
+    for listing in (frames.numbers, images.numbered_images):
+        with pytest.raises(BadInput, match="is too large for a frame's; rename the file"):
+            listing(tmp_path)
+
+
+def test_what_cannot_be_listed_is_told_and_what_is_absent_is_empty(tmp_path):
+    assert frames.names(tmp_path / "nowhere") == []
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(BadInput, match="cannot be listed"):
+        frames.names(tmp_path / "loop")

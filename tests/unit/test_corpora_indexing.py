@@ -147,3 +147,11 @@ def test_without_a_usable_row_it_is_said_who_knows_more(pictures):
         BadInput, match=r"no usable clip in corpus 'casme2', the first: .*ask `mer doctor casme2 --root"
     ):
         ask()
+
+
+def test_where_no_clip_is_left_a_loss_is_named_before_a_remark(tmp_path):
+    layout = Corpus(name="casme2", adapter="casme2", classes=("negative", "positive", "surprise"))
+    casme2.write(tmp_path / "in", casme2.QUIRKS)
+    casme2.write_sheet(tmp_path / "in" / casme2.SHEET, [casme2.Clip("09", "EP01_01", 1, 2, 3, "disgust")])
+    with pytest.raises(BadInput, match=r"the first: clip casme2/sub09/EP01_01: .* line 2: no frames"):
+        indexing.index(layout, str(tmp_path / "in"), tmp_path / "cache", measure, max_frames=100)

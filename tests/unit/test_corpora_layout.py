@@ -159,3 +159,44 @@ def test_the_page_of_a_data_set_draws_the_doctors_tree(name, repository):
     assert layout.tree in page.replace(f"data/{name}/", f"{name}/") and f"mer index {name}" in page
     assert all(f"`{option}`" in page or f"`{option}:" in page for option in entry.options)
     assert layout.tree.startswith(f"{name}/\n")
+
+
+def test_frames_outside_the_root_are_told(root, tmp_path):
+    casme2.write(tmp_path / "elsewhere", ONE)
+    for given in (str(tmp_path / "elsewhere/CASME2_RAW_selected"), "../elsewhere/CASME2_RAW_selected"):
+        assert "lies outside the root" in complaint(root, frames=given)
+    assert len(index(root, frames=str(root / "CASME2_RAW_selected"))[0]) == 1
+
+
+@pytest.mark.parametrize("options", [{"sheet": "x" * 400}, {"frames": "x" * 400}])
+def test_names_no_disk_can_hold(root, options):
+    assert "no such" in complaint(root, **options)
+
+
+def test_folders_that_may_not_be_listed(root, monkeypatch):
+    """Rights are withheld by hand: tests may run as a user who may do everything."""
+    (root / "private").mkdir()
+    closed, listed = set(), os.scandir
+
+    def scandir(folder="."):
+        if os.path.realpath(folder) in closed:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for folder, told in (("private", None), ("CASME2_RAW_selected", "CASME2_RAW_selected"), (".", "")):
+        closed.clear()
+        closed.add(os.path.realpath(root / folder))
+        if told is None:
+            assert len(index(root)[0]) == 1
+        else:
+            assert f"{root / told}: the folder cannot be opened (permission denied)" in complaint(root)
+
+
+def test_the_root_that_is_named_where_it_is_too_low_works(tmp_path):
+    for name, below in (("facescape", "1"), ("stirling", "F_3D_N"), ("ckplus", "cohn-kanade-images/S005")):
+        write = import_module(f"layouts.{name}").write
+        write(tmp_path / name)
+        entry = registry.get("corpus", name)
+        with pytest.raises(BadInput, match=f"use {tmp_path / name} as the root"):
+            entry.load()(tmp_path / name / below, name=name, classes=CLASSES)

@@ -66,3 +66,8 @@ def test_an_unknown_scheme():
 
 def test_one_spelling_an_emotion():
     assert [canonical(e) for e in ("Happy", " Others", "other", "SAD")] == ["happiness", "others", "others", "sadness"]
+
+
+def test_two_spellings_of_one_class_are_told():
+    with pytest.raises(BadInput, match="two of the classes Happy, happiness are one"):
+        make("own", ("Happy", "happiness"))

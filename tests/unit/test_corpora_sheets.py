@@ -1,5 +1,6 @@
 """Sheets: what is read from real workbooks, and what is said of files that are none."""
 
+import numpy as np
 import openpyxl
 import pytest
 import xlsxwriter
@@ -179,3 +180,37 @@ def test_a_sheet_formatted_to_the_last_column_and_row_is_read_as_far_as_it_goes(
             page.write_row(line, 0, cells)
         page.write_blank(3000, 16_383, None, grey)
     assert len(sheets.read(tmp_path / "s.xlsx", COLUMNS)) == 2
+
+
+@pytest.mark.parametrize("text", ["1_2", "1e30", "-1", "2.5", "inf"])
+def test_what_python_takes_for_a_number_need_be_no_frame(text):
+    with pytest.raises(BadInput, match=r"is no (frame )?number"):
+        sheets.Row("a.xlsx line 2", {"onset": text}).frame("onset")
+
+
+def test_a_damaged_workbook_has_its_line_wherever_it_fails(tmp_path):
+    path = write_book(tmp_path / "a.xlsx", ("Subject", "Filename"), [(1, f"EP{i:03d}") for i in range(200)])
+    whole, rng, told = path.read_bytes(), np.random.default_rng(0), set()
+    for _ in range(60):
+        broken = np.frombuffer(whole, np.uint8).copy()
+        broken[rng.integers(len(broken), size=5)] = rng.integers(256, size=5)
+        path.write_bytes(broken.tobytes())
+        try:
+            sheets.read(path, {"subject": ("Subject",)})
+        except BadInput as error:
+            told.add(str(error))
+    assert any("decompressing" in line for line in told) and not any("\n" in line for line in told)
+
+
+def test_a_csv_file_whose_preamble_has_no_mark_or_that_is_none(tmp_path):
+    (tmp_path / "a.csv").write_text("A title, and more\n\nSubject;Filename\n1;a\n2;b\n")
+    assert [row.text("name") for row in sheets.read(tmp_path / "a.csv", {"name": ("Filename",)})] == ["a", "b"]
+    (tmp_path / "b.csv").write_text('Subject,Filename\n1,"' + "x" * 200_000)
+    with pytest.raises(BadInput, match="is no CSV file"):
+        sheets.read(tmp_path / "b.csv", {"name": ("Filename",)})
+
+
+def test_a_sheet_without_its_header_says_so(tmp_path):
+    path = write_book(tmp_path / "a.xlsx", (1, "a"), [(2, "b")])
+    with pytest.raises(BadInput, match="no column 'Filename' in the first 40 rows; get the sheet again"):
+        sheets.read(path, {"name": ("Filename",)})

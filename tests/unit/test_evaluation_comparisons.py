@@ -37,6 +37,17 @@ def compared(tables: dict[str, pd.DataFrame], **facts) -> pd.DataFrame:
     return comparisons(given, C, resamples=200, permutations=500)
 
 
+def test_clips_of_two_subjects_with_one_name_are_counted_apart():
+    a, b = (told(share).assign(clip=lambda t: t["clip"].str.split("/").str[2].str[-1]) for share in (0.4, 0.7))
+    rows = [table.drop_duplicates(["subject", "clip"]) for table in (a, b)]
+    assert difference(*rows, C, resamples=10, permutations=0).clips == len(rows[0]) > rows[0]["clip"].nunique()
+
+
+def test_a_p_at_the_level_is_not_below_it(monkeypatch):
+    monkeypatch.setattr("mer_lib.evaluation.comparisons.permutation", lambda *_: np.array([0.05, 0.05]))
+    assert not compared({"fair": told(0.5), "good": told(0.8, seed=2)})["real"].any()
+
+
 def test_every_pair_once_the_better_first_and_corrected_as_a_family():
     tables = {"poor": told(0.2), "fair": told(0.5, seeds=2, seed=1), "good": told(0.8, seed=2)}
     found = compared(tables)

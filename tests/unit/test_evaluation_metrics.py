@@ -159,11 +159,12 @@ def test_seeds_are_averaged_after_scoring():
 
 def test_views_stand_beside_the_original_not_in_it():
     original = random_table(4).assign(yaw=0)
-    views = pd.concat([original, random_table(5).assign(yaw=-45), random_table(6).assign(yaw=45)])
+    left, right = (original.assign(yaw=yaw, predicted=random_table(s)["predicted"]) for yaw, s in ((-45, 5), (45, 6)))
+    views = pd.concat([original, left, right])
     found, alone = summary(views), summary(original)
     assert {name: found[name] for name in found if name != "by_yaw"} == {n: alone[n] for n in alone if n != "by_yaw"}
     assert list(found["by_yaw"]) == ["-45", "0", "45"]
-    assert found["by_yaw"]["45"]["uf1"] == summary(random_table(6))["uf1"]
+    assert found["by_yaw"]["45"]["uf1"] == summary(right)["uf1"]
     assert alone["by_yaw"] == {}
     only = summary(views[views["yaw"] != 0])
     assert only["clips"] == 120 and only["accuracy"] != alone["accuracy"]
@@ -172,6 +173,17 @@ def test_views_stand_beside_the_original_not_in_it():
 def test_subjects_of_two_data_sets_with_one_number_are_two():
     same = random_table(7).assign(dataset=["a", "b"] * 60, subject="1").drop(columns="clip")
     assert summary(same)["subjects"] == 2
+
+
+def test_clips_of_two_subjects_with_one_name_are_two():
+    rows = random_table(7)
+    short = rows.assign(clip=[f"c{i}" for i in rows.groupby("subject").cumcount()])
+    assert short["clip"].nunique() < 120 and summary(short) == summary(rows)
+
+
+def test_rows_without_a_data_set_are_of_no_part():
+    rows = random_table(7)
+    assert summary(rows.assign(dataset=None)) == summary(rows.assign(dataset=""))
 
 
 def test_bootstrap_is_resampling_of_subjects():
@@ -262,6 +274,9 @@ def test_rows_without_truth_are_told_and_not_scored():
             "clip b: 1 clips or views lack the prediction",
         ),
         (table([0, 1], [0, 1], yaw=["0", ""]), "yaw holds '', which is no number"),
+        (table([0, 1], [0, 0], clip="a/b/c", seed=[0, 1]), "clip a/b/c: 1 clips have one truth in one row and another"),
+        (table([0, 1, 2], [0, 1, 2], subject=["a", "", None]), "2 rows have no subject"),
+        (table([0, 1], [0, 1], clip=["a", "b"], yaw=[0, 15]), "1 clips lack the original view"),
         (table(["negative", 1], ["negative", 1]), "holds '1', which is no class"),
     ],
 )

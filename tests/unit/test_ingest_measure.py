@@ -1,5 +1,6 @@
 """The clip table held against its media: what is filled in and which clips are refused."""
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,9 +69,17 @@ def test_an_interval_of_one_frame_is_refused(root):
     assert "correct onset and offset" in problems[0].remedy
 
 
-def test_an_empty_table_and_features_pass(root):
+def test_an_empty_table_passes(root):
     assert measured(root, table(fps=[]))[0].empty
-    assert measured(root, table(kind=["features"], source=["nowhere"]))[0]["frames"].isna().all()
+
+
+def test_published_features_have_no_frames_but_must_be_pictures(root):
+    (root / "good.png").write_bytes(cv2.imencode(".png", np.zeros((28, 28, 3), np.uint8))[1].tobytes())
+    (root / "bad.png").write_bytes(b"\x89PNG")
+    result, problems = measured(root, table(kind=["features"] * 3, source=["good.png", "bad.png", "gone.png"]))
+    assert result["source"].tolist() == ["good.png"] and result["frames"].isna().all()
+    assert [(p.clip, p.severity) for p in problems] == [("own/s/a@1", "skipped"), ("own/s/a@2", "skipped")]
+    assert problems[0].file.endswith("bad.png") and "is no picture or broken; unpack" in str(problems[0])
 
 
 def test_folders_of_frames_leave_an_unknown_rate_unknown(root):

@@ -363,12 +363,14 @@ def test_leak_projected_over_all_clips(fit):
         run_folds(Samples(fit.fit_transform(data.x + 1), data.table), make_folds("loso", data.table), **SVM)
 
 
+@pytest.mark.parametrize("noise", [0, 1e-3])
 @pytest.mark.parametrize("columns", [[0], [0, 1, 2]], ids=["a number", "one column a class"])
-def test_leak_label_in_features(columns):
+def test_leak_label_in_features(columns, noise):
     data = samples(subjects=12, shape=(60,))
     x = data.x.copy()
     code = np.array([CLASSES.index(label) for label in data.table["label"]])
     x[:, columns] = code[:, None] if columns == [0] else np.eye(3)[code]
+    x[:, columns] += noise * np.random.default_rng(0).uniform(-1, 1, (len(x), len(columns)))
     with refuses("label_in_features"):
         run_folds(Samples(x, data.table), make_folds("loso", data.table), **SVM)
 

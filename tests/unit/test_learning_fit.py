@@ -145,6 +145,17 @@ def test_a_part_of_another_run_is_never_taken(data, folds, other, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("broken", [b"", bytes(500), "half"], ids=["empty", "zeros", "half"])
+def test_a_part_that_the_disk_lost_is_made_anew(data, folds, broken, tmp_path):
+    """A power cut can leave a named file without its content."""
+    expected = run_folds(data, folds[:1], keep=tmp_path, **NET)
+    (part,) = tmp_path.iterdir()
+    whole = part.read_bytes()
+    part.write_bytes(whole[: len(whole) // 2] if broken == "half" else broken)
+    same(run_folds(data, folds[:1], keep=tmp_path, **NET), expected)
+    assert part.read_bytes() == whole
+
+
 def test_folds_computed_at_once_are_one_part_and_the_same_folds(data, folds, tmp_path, monkeypatch):
     method = NET | {"train": {"epochs": 12, "lr": 1e-3, "selection": "inner", "oracle": True}}
     plain = run_folds(data, folds, seeds=(0, 1), **method)

@@ -8,6 +8,7 @@ import pytest
 from learning_toys import CLASSES, samples, table
 
 from mer_lib.descriptors.flow28 import stretch
+from mer_lib.learning import marks
 from mer_lib.learning.fit import run_folds
 from mer_lib.learning.folds import TEST, TRAIN, Fold
 from mer_lib.learning.guard import Guarded, LeakError
@@ -50,6 +51,22 @@ def test_copies_on_one_side_and_motionless_clips_are_let_pass():
         Guarded(Samples(x, data.table), fold)
 
 
+COARSE = {
+    "action units, there or not": lambda rng: rng.random((60, 20)) < 0.1,
+    "action units from 0 to 5": lambda rng: rng.integers(0, 6, (60, 4)),
+    "shares of four events": lambda rng: rng.multinomial(4, np.full(10, 0.1), 60) / 4,
+}
+
+
+@pytest.mark.parametrize("draw", COARSE.values(), ids=COARSE)
+def test_two_clips_with_the_same_few_counts_are_no_copies(draw):
+    x = draw(np.random.default_rng(0)).astype(np.float32)
+    x[30] = x[0]
+    data = Samples(x, table(subjects=20))
+    for fold in make_folds("loso", data.table):
+        Guarded(data, fold)
+
+
 def test_a_protocol_that_mixes_subjects_says_so_and_is_recorded():
     data = vectors()
     clips = data.table["clip"].to_numpy(object)
@@ -88,6 +105,30 @@ def test_what_looks_at_one_clip_at_a_time_is_let_pass(n, prepare):
     data = Samples(prepare(smooth(n)), table(subjects=n // 3))
     assert not data.scaling and not data.projected and not data.tell_the_label
     Guarded(data, first_fold(data))
+
+
+FEW_COLUMNS = {  # honest features of which 200 draws must pass, since a refusal cannot be argued with
+    "signs": lambda rng: rng.choice([-1, 1], (12, 10)),
+    "seldom there": lambda rng: rng.random((16, 30)) < 0.1,
+    "the strongest of ten": lambda rng: np.eye(10)[rng.integers(0, 10, 15)],
+    "shares of the greatest": lambda rng: (lambda x: x / x.max(1, keepdims=True))(rng.random((15, 10))),
+    "ranks within the clip": lambda rng: rng.random((15, 10)).argsort(1).argsort(1),
+}
+
+
+@pytest.mark.parametrize("draw", FEW_COLUMNS.values(), ids=FEW_COLUMNS)
+def test_few_clips_of_few_features_are_let_pass(draw):
+    rng = np.random.default_rng(0)
+    for x in (draw(rng).astype(np.float32) for _ in range(200)):
+        assert not marks.scaling(x) and not marks.projection(x)
+
+
+def test_a_rare_great_movement_does_not_tell_its_class():
+    """Of a heavy-tailed feature nearly all clips share the lowest level."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        x, labels = rng.pareto(0.5, (60, 100)), rng.choice(["a", "b", "c"], 60)
+        assert not marks.label(x, labels)
 
 
 def test_a_feature_that_agrees_with_the_labels_of_few_clips_is_let_pass():

@@ -140,6 +140,10 @@ def test_figures_of_a_curve():
         ({"sampling": "even"}, "balanced"),
         ({"precision": "float16"}, "did you mean 'float32'"),
         ({"lr": 0}, "must be positive"),
+        ({"lr": float("inf")}, "must be positive"),
+        ({"momentum": -0.1}, "momentum lies from 0 to 1"),
+        ({"momentum": 1.0}, "momentum lies from 0 to 1"),
+        ({"weight_decay": -1e-4}, "not negative"),
         ({"epochs": 0}, "must be positive"),
     ],
 )

@@ -6,10 +6,12 @@ import torch
 from safetensors.numpy import save
 from torch import nn
 
+from mer_lib.learning import network
 from mer_lib.learning.learner import Diverged, Recipe, Task
 from mer_lib.learning.network import Network
 from mer_lib.models import ststnet_fused
 from mer_lib.models.ststnet import ststnet
+from mer_lib.problems import BadInput
 
 SIZES = (21, 18, 9, 17)  # batches of 8, 8, 5 | 8, 8, 2 | 8, 1 joined to 9 | 8, 9
 EPOCHS = 10  # all of which are recorded; 3 batches each
@@ -104,6 +106,15 @@ def test_stacked_folds_may_stop_at_different_epochs():
     for a, b in zip(found, Network(Small, recipe, 3).fit_each(given), strict=True):
         np.testing.assert_allclose(a["head.weight"], b["head.weight"], atol=1e-4)
         assert a["norm.num_batches_tracked"] == b["norm.num_batches_tracked"]
+
+
+def test_a_gpu_that_is_too_small_is_said_with_the_remedy(monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(network.Stacked, "epoch", full)
+    with pytest.raises(BadInput, match="does not hold the training of 4 networks at once; lower folds_per_job"):
+        Network(Small, Recipe(batch=8), 3, at_once=True).fit_each(tasks((5, 5, 2))[0])
 
 
 def test_stacked_seeds_share_the_samples_of_their_fold():

@@ -13,6 +13,7 @@ from mer_lib.learning.learner import Recipe
 from mer_lib.learning.network import Network, network
 from mer_lib.models import ststnet_fused
 from mer_lib.models.ststnet import ststnet
+from mer_lib.problems import BadInput
 
 CLIPS = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (4, 3, 28, 28)).astype(np.float32))
 
@@ -111,9 +112,70 @@ def test_compiled_steps_see_what_the_network_sees(batch_norm):
         np.testing.assert_allclose(fused.state()[name], tensor.numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+ODD = {
+    "one sample": np.random.default_rng(3).normal(size=(1, 28, 28, 3)),
+    "ties": np.random.default_rng(4).integers(0, 2, (7, 28, 28, 3)),
+    "mostly nothing": np.random.default_rng(5).choice([0, 0, 0, 0, 0, 0, 0, 3.5], (7, 28, 28, 3)),
+    "constant": np.repeat(np.arange(1.0, 8), 2352).reshape(7, 28, 28, 3),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("batch_norm", [False, True], ids=["", "norm"])
+def test_compiled_steps_are_those_of_torch_in_double_precision_on_odd_samples(case, classes, batch_norm):
+    """Two unequal batches an epoch, filters that never fire, weights of the classes, and of five classes two absent."""
+    torch.manual_seed(classes)
+    model, x = ststnet(classes, dropout=0.0, batch_norm=batch_norm).train(), ODD[case].astype(np.float32)
+    with torch.no_grad():
+        model.streams[1 if batch_norm else 0].bias[:4] = -30
+    state = {name: tensor.detach().numpy().copy() for name, tensor in model.state_dict().items()}
+    own, how = {"dropout": 0.0, "batch_norm": batch_norm}, {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.01}
+    y, weights = np.arange(len(x)) % min(classes, 3), np.array([1, 2.5, 1, 1, 1])[:classes]
+    fused = ststnet_fused.Fused(ststnet_fused.prepare(x, **own), y, weights, state, optimizer="sgd", **how, **own)
+    optimizer = torch.optim.SGD(model.double().parameters(), **how)
+    pictures = torch.from_numpy(x).double().movedim(-1, 1)
+    batches = np.split(np.arange(len(x))[::-1], [4] if len(x) > 4 else [])
+    for _ in range(3):
+        logits = []
+        for rows in (torch.from_numpy(batch.copy()) for batch in batches):
+            logits.append(model(pictures[rows]))
+            optimizer.zero_grad()
+            truth = torch.from_numpy(y)[rows]
+            functional.cross_entropy(logits[-1], truth, weight=torch.from_numpy(weights)).backward()
+            optimizer.step()
+        assert fused.epoch(np.concatenate(batches), np.cumsum([len(batch) for batch in batches]), None)
+        np.testing.assert_allclose(fused.logits, torch.cat(logits).detach().numpy(), rtol=1e-4, atol=1e-4)
+    for name, tensor in model.state_dict().items():
+        np.testing.assert_allclose(fused.state()[name], tensor.numpy(), rtol=1e-3, atol=1e-5, err_msg=name)
+
+
 def test_compiled_steps_refuse_other_sizes():
     with pytest.raises(ValueError, match="28"):
         ststnet_fused.prepare(np.zeros((2, 32, 32, 3), np.float32), batch_norm=False, dropout=0.5)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28, 2), (2352,)], ids=str)
+@pytest.mark.parametrize("compiled", [True, False])
+def test_samples_of_another_shape_are_refused_in_words_by_every_back_end(shape, compiled):
+    """At 32×32 the layers would fit: 11×11 windows are averaged to 5×5 as 10×10 are."""
+    entry = registry.get("model", "ststnet")
+    meta = {name: fact for name, fact in entry.meta.items() if compiled or name != "compiled"}
+    learner = network(replace(entry, meta=meta), entry.complete({}), Recipe(epochs=1), 3, "cpu")
+    x, y = np.zeros((3, *shape), np.float32), np.arange(3)
+    with pytest.raises(BadInput, match=r"reads samples of \(28, 28, 3\)"):
+        learner.fit(x, y, seed=0)
+    state = {name: tensor.numpy() for name, tensor in ststnet(3).state_dict().items()}
+    with pytest.raises(BadInput, match=r"reads samples of \(28, 28, 3\)"):
+        learner.probabilities(state, x)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_of_dropout_that_is_none_is_refused_in_words(share):
+    entry = registry.get("model", "ststnet")
+    learner = network(entry, entry.complete({"dropout": share}), Recipe(epochs=1), 3, "cpu")
+    with pytest.raises(BadInput, match=f"ststnet.*dropout.*{share}; correct its options"):
+        learner.fit(np.zeros((3, 28, 28, 3), np.float32), np.arange(3), seed=0)
 
 
 def test_the_network_is_found_by_what_its_registration_says():

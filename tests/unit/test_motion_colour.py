@@ -12,6 +12,12 @@ from mer_lib.problems import BadInput
 def test_the_wheel_has_the_published_hues():
     hues = wheel()
     assert len(hues) == 55
+    # Baker et al.'s table, channel by channel: in each segment one rises or falls by the floor of equal steps.
+    up, down = (lambda n: [255 * i // n for i in range(n)]), (lambda n: [255 - 255 * i // n for i in range(n)])
+    red = [255] * 15 + down(6) + [0] * 15 + up(13) + [255] * 6
+    green = up(15) + [255] * 10 + down(11) + [0] * 19
+    blue = [0] * 21 + up(4) + [255] * 24 + down(6)
+    np.testing.assert_array_equal(hues, np.transpose([red, green, blue]))
     assert len(np.unique(hues, axis=0)) == 55
     corners = {
         0: (255, 0, 0),
@@ -62,6 +68,18 @@ def test_no_motion_is_white_and_faster_than_the_scale_is_darker():
     assert (encode(np.zeros((4, 4, 2))) == 255).all()
     field = np.array([[[-1, -0.0], [-2, -0.0]]])
     np.testing.assert_array_equal(encode(field, longest=1.0)[0], [[255, 0, 0], [191, 0, 0]])
+
+
+@pytest.mark.parametrize("unknown", [np.nan, np.inf])
+def test_unknown_flow_is_black_and_changes_no_other_pixel(unknown):
+    known = np.random.default_rng(0).normal(size=(5, 6, 2))
+    known[2, 3] = 0
+    field = known.copy()
+    field[2, 3, 0] = unknown
+    expected = encode(known)
+    expected[2, 3] = 0
+    np.testing.assert_array_equal(encode(field), expected)
+    assert not encode(np.full((3, 3, 2), unknown)).any()
 
 
 def test_each_field_of_a_stack_has_its_own_scale():

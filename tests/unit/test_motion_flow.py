@@ -197,6 +197,25 @@ def test_unknown_names_are_answered_with_near_ones():
         compute(FRAME, FRAME + 1, flow="dis", preset="coarse")
 
 
+@pytest.mark.parametrize(
+    ("flow", "options"),
+    [
+        ("tvl1_opencv", {"nscales": 0}), ("tvl1_opencv", {"median_filtering": 4}), ("tvl1_opencv", {"theta": 0.0}),
+        ("farneback", {"pyr_scale": 1.0}), ("farneback", {"winsize": 0}), ("lucas_kanade", {"winsize": 1}),
+        ("horn_schunck", {"alpha": 0.0}), ("horn_schunck", {"scale_step": 1.0}), ("horn_schunck", {"scale_step": 0.0}),
+        ("horn_schunck", {"warps": 0}), ("horn_schunck", {"nscales": 0}), ("horn_schunck", {"iterations": 0}),
+        ("horn_schunck", {"contrast": -1.0}), ("horn_schunck", {"alpha": np.nan}), ("black_anandan", {"warps": -1}),
+        ("black_anandan", {"sigma_data": 0.0}), ("black_anandan", {"sigma_smooth": 0.0}),
+        ("black_anandan", {"start": 0.0}), ("black_anandan", {"start": -8.0}),
+    ],
+)  # fmt: skip
+def test_options_that_lead_nowhere_are_refused(flow, options):
+    """In one line, and neither as an error of OpenCV nor as a flow of NaN."""
+    with pytest.raises(BadInput) as refused:
+        compute(*np.random.default_rng(0).integers(0, 255, (2, 1, 64, 64), np.uint8), flow=flow, **options)
+    assert "\n" not in str(refused.value)
+
+
 def test_methods_never_get_more_pixels_than_memory_is_planned_for(monkeypatch):
     first, second = np.random.default_rng(0).integers(0, 255, (2, 7, 32, 32), np.uint8)
     whole, given = compute(first, second, flow="dis"), []

@@ -223,16 +223,25 @@ def test_memory_is_that_of_the_window_however_long_the_video(method):
         ({"factor": float("nan")}, "factor of 1"),
         ({"band": (0.0, 10.0)}, "low must be above 0"),
         ({"band": (10.0, 5.0)}, "below high"),
+        ({"band": (1e-4, 5.0)}, "raise the low end"),
         ({"band": (1.0, 51.0)}, "half the frame rate"),
         ({"method": "phase"}, "eulerian, lagrangian"),
         ({"reach": 0.0}, "reach above 0"),
         ({"frames": np.zeros((3, 32, 32), np.uint8)}, "8-bit RGB"),
         ({"frames": np.zeros((3, 32, 32, 3), np.float32)}, "8-bit RGB"),
         ({"frames": [np.zeros((32, 32, 3), np.uint8), np.zeros((32, 40, 3), np.uint8)]}, "one size"),
+        ({"frames": np.zeros((3, 40, 1, 3), np.uint8)}, "frames of 1×40 pixels; at least 16"),
+        (
+            {"frames": np.zeros((3, 720, 1280, 3), np.uint8), "band": (0.02, 1.0)},
+            "crop them to the face, or raise the low end",
+        ),
     ],
 )
-def test_what_cannot_be_magnified_is_refused(change, says):
-    given = {"frames": clip([0, 1]), "method": "eulerian", "factor": 2.0, "band": BAND, "fps": FPS} | change
+@pytest.mark.parametrize("method", METHODS)
+def test_what_cannot_be_magnified_is_refused(method, change, says):
+    given = {"frames": clip([0, 1]), "method": method, "factor": 2.0, "band": BAND, "fps": FPS} | change
+    if "reach" in change:
+        given["method"] = "eulerian"
     with pytest.raises(BadInput, match=says):
         magnify(given.pop("frames"), given.pop("method"), **given)
 
@@ -276,9 +285,23 @@ def test_the_command_refuses_in_one_line(tmp_path):
         ((tmp_path / "given.avi",), "over itself"),
         ((tmp_path / "large.avi", "--method", "eulerean"), "did you mean 'eulerian'?"),
         ((tmp_path / "large.avi", "--band", 1, 80), "half the frame rate"),
+        ((tmp_path / "large.avi", "--fps", 0), "without a rate"),
+        ((tmp_path / "large.avi", "--interval", 0, 9, 900_000), "name a shorter interval"),
     ):
         told = mer(tmp_path / "given.avi", *words)
         assert told.exit_code == 2 and says in told.stderr and told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_command_says_where_another_scene_begins(tmp_path, caplog, method):
+    frames = clip(pulse(), noise=1.0)
+    frames[20:] = other(len(frames) - 20)
+    write_video(tmp_path / "two.avi", frames, FPS)
+    assert mer(tmp_path / "two.avi", tmp_path / "large.avi", "--method", method).exit_code == 0
+    assert caplog.messages == [
+        f"{tmp_path}/two.avi: another scene begins at frame 20 from the first; "
+        "cut the clip there: flow across a cut means nothing"
+    ]
 
 
 # ---- cuts ------------------------------------------------------------------------------------------------------------

@@ -162,6 +162,7 @@ def test_clips_in_which_nothing_happens(values):
         (lambda: temporal.tim(np.zeros((0, 2)), 5), "no frames"),
         (lambda: temporal.uniform(np.zeros((4, 2)), 0), "one at least"),
         (lambda: dmd.sparse(np.zeros((2, 2)), 2), "3 frames"),
+        (lambda: dmd.sparse(np.full((4, 2), np.nan), 2), "NaN"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused(call, says):

@@ -122,6 +122,22 @@ def test_the_batch_bounds_memory_and_nothing_else(monkeypatch, returned):
     assert sizes == [1] * returned + [5, 5, 1]
 
 
+def test_the_drift_of_a_long_clip_is_measured_in_batches_too(monkeypatch):
+    frames = sequence(0.5 * bump_curve(60, 20, 8) + np.linspace(0, 1, 60))
+    whole = motion_from(frames, returned=True)  # the last three are the end
+    sizes = []
+
+    def watched(first, second, **options):
+        sizes.append(len(second))
+        return compute(first, second, **options)
+
+    compute = apex_module.compute
+    monkeypatch.setattr(apex_module, "compute", watched)
+    monkeypatch.setattr(apex_module, "BATCH", 2)
+    np.testing.assert_array_equal(motion_from(frames, returned=True), whole)
+    assert sizes[:2] == [2, 1] and max(sizes) == 2
+
+
 def test_flow_options_are_handed_on():
     frames = sequence([0, 1.0])
     assert motion_from(frames, flow="dis", preset="fine")[1] != motion_from(frames, flow="dis")[1]

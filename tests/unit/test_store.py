@@ -166,3 +166,5 @@ def test_shards_are_joined_in_their_order(tmp_path):
     assert (tmp_path / "all.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()
     with pytest.raises(BadInput, match="other parameters or code"):
         join_shards(tmp_path / "other.h5", paths, recipe="xyz")
+    with pytest.raises(BadInput, match="no shards to join"):
+        join_shards(tmp_path / "none.h5", [], recipe="abc")

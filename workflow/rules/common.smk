@@ -2,6 +2,7 @@
 # before anything runs, so that `snakemake -n` always shows everything. Helpers only, no rules.
 import os
 import re
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -172,6 +173,11 @@ def groups(corpus, protocol):
     """The names of the jobs that share the folds of a protocol."""
     count = -(-len(folds(corpus, protocol)) // SETTINGS.folds_per_job)
     return [f"{group:03d}" for group in range(count)]
+
+
+def forget_parts():
+    """Folds of jobs that were killed, and whose parameters have changed since, so that nobody took them up."""
+    shutil.rmtree(".mer/folds", ignore_errors=True)
 
 
 def say_summary():

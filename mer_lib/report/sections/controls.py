@@ -38,9 +38,10 @@ def _chance(data: ReportData) -> list[Markup]:
     told = (
         f"An answer that knows nothing of the truth has an expected UAR of {data.chance:.3f}, one over the number of "
         "classes, however often it says which: that is chance. Training labels that were shuffled, and a constant "
-        "answer, teach nothing and must land there: the interval must hold chance. Above it, something leaks. One "
-        "interval in twenty misses by bad luck. UF1 at chance depends on how often each class is answered, and is not "
-        "judged."
+        "answer, teach nothing and must not come out above it: an interval above chance shows a leak, but for one in "
+        "forty, by bad luck. They may come out below: who is held out takes his classes away from training, so that "
+        "answers after the training clips' shares lean away from his, the more so the fewer the clips and the more "
+        "even the classes. UF1 at chance depends on how often each class is answered, and is not judged."
     )
     table = [
         [
@@ -62,9 +63,7 @@ def lands(row, chance: float) -> Markup:
     low, high = (row.uar, row.uar) if pd.isna(row.uar_low) else (row.uar_low, row.uar_high)
     if low > chance + _ROUNDED:
         return ui.verdict("above chance: look for a leak", False)
-    if high < chance - _ROUNDED:
-        return ui.verdict("below chance: look for a fault", False)
-    return ui.verdict("at chance", True)
+    return ui.verdict("below chance: no leak" if high < chance - _ROUNDED else "at chance", True)
 
 
 def _without_oracles(controls: pd.DataFrame) -> pd.DataFrame:
@@ -96,5 +95,5 @@ def _probe(found: Mapping[str, Any]) -> list[str | Markup]:
     return [
         str(found["descriptor"]), ui.count(found["subjects"]), ui.count(found["clips"]), ui.number(found["accuracy"]),
         ui.span(found["low"], found["high"]), ui.number(found["chance"]), ui.number(found["permuted"]),
-        ui.chance_of(found["p"]), "tells people apart" if found["p"] < _LEVEL else "does not tell people apart",
+        ui.chance_of(found["p"]), "tells people apart" if found["p"] < _LEVEL else "not seen to tell people apart",
     ]  # fmt: skip

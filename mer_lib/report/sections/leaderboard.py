@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -35,9 +37,22 @@ def section(data: ReportData) -> Markup | None:
         ),
         ui.table("Results on the whole corpus", COLUMNS, groups, synthetic=data.synthetic, text=TEXT),
     ]
+    blocks += [ui.paragraph(told) for told in _unequal(data, full)]
     if len(board) > len(full):
         blocks.append(_parts(data, board))
     return Markup("\n").join(blocks)
+
+
+def _unequal(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
+    """A warning for each protocol whose rows are not of the same number of clips: losing the hard ones must not pay."""
+    for protocol, rows in full.groupby("protocol", sort=False):
+        few = rows[rows["clips"] < rows["clips"].max()]
+        if len(few):
+            named = ui.listing(f"{data.name((protocol, row.experiment))} ({row.clips})" for row in few.itertuples())
+            yield (
+                f"Scored on fewer than the {rows['clips'].max()} clips of the others, so that the order says little: "
+                f"{named}. The differences below are of the clips that both of a pair predicted."
+            )
 
 
 def _headings(data: ReportData, full: pd.DataFrame) -> pd.Series:
@@ -67,12 +82,11 @@ def _figure(data: ReportData, full: pd.DataFrame, name: str) -> Markup:
                 data.name((row.protocol, row.experiment)), value, low, high, seeds if len(seeds) > 1 else (), row.ranked
             )
         )
-    protocols = full["protocol"].unique()
-    best = full.loc[full["experiment"] == data.better_baseline(protocols[0]), name] if len(protocols) == 1 else ()
+    lines = full.loc[full["experiment"].isin(data.baselines), name] if full["protocol"].nunique() == 1 else ()
     said = "; ".join(f"{d.label} {ui.number(d.value)}" for d in dots)
     return figures.dots(
         f"board-{name}", name.upper(), dots, data.chance, f"Dot plot of {name.upper()}: {said}",
-        baseline=best.iloc[0] if len(best) else None,
+        baseline=max(lines) if len(lines) else None,
     )  # fmt: skip
 
 

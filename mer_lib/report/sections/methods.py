@@ -17,6 +17,11 @@ from mer_lib.report.data import ReportData
 
 HOLM = "Holm: A simple sequentially rejective multiple test procedure (1979), Scandinavian Journal of Statistics 6"
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
+MORE = (  # what is said of a network's recipe where it is not the usual
+    ("class_weights", "balanced", ", the loss weighted by inverse class frequency"),
+    ("sampling", "balanced", ", with all classes drawn equally often"),
+    ("control", "permuted", ", on shuffled labels"),
+)
 
 
 @register("section", "methods", order=90, title="For the paper's methods section")
@@ -44,10 +49,9 @@ def _corpus(data: ReportData) -> Iterator[str]:
     named = ui.listing(
         f"{counts[name]} {name}" for name in next(iter(data.metrics.values()))["classes"] if name in counts
     )
-    made = "synthetic corpus of rendered faces" if data.synthetic else "corpus"
+    made = f"{data.corpus}, a synthetic corpus of rendered faces" if data.synthetic else f"the {data.corpus} corpus"
     yield (
-        f"We used the {data.corpus} {made}: {len(labelled)} labelled clips ({named}) of "
-        f"{labelled['subject'].nunique()} subjects{rate}."
+        f"We used {made}: {len(labelled)} labelled clips ({named}) of {labelled['subject'].nunique()} subjects{rate}."
     )
 
 
@@ -82,11 +86,13 @@ def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> I
         if network and train:
             yield (
                 f"{name}{source} was trained with {OPTIMIZERS[train['optimizer']]} at a learning rate of "
-                f"{float(train['lr']):g}, in batches of {train['batch']}, for {_epochs(train)}."
+                f"{float(train['lr']):g}, in batches of {train['batch']}, for {_epochs(train)}"
+                + "".join(said for key, value, said in MORE if train.get(key) == value)
+                + "."
             )
         elif not network and (classifier := _classifier(settings, own)):
             balanced = ", classes balanced" if train.get("class_weights") == "balanced" else ""
-            yield f"{name}{source} features were classified ({ui.title('classifier', classifier)}{balanced})."
+            yield f"{name}{source} features were classified ({classifier}{balanced})."
         else:
             yield f"{name}{source} was evaluated."
 
@@ -99,8 +105,21 @@ def _own(settings: dict[str, Any], experiment: str) -> dict[str, Any]:
 
 
 def _classifier(settings: dict[str, Any], own: dict[str, Any]) -> str | None:
-    given = own.get("classifier", settings.get("classifier"))
-    return given.get("name") if isinstance(given, dict) else given
+    """Its title, its options where they are not the defaults, and what was chosen on training subjects."""
+    usual, given = (
+        {"name": c} if isinstance(c, str) else c or {} for c in (settings.get("classifier"), own.get("classifier"))
+    )
+    if given.get("name", usual.get("name")) == usual.get("name"):
+        given = {**usual, **given}
+    if not given:
+        return None
+    options = {**(given.get("options") or {}), **(own.get("options") or {})}
+    grid = options.pop("grid", None) or {}
+    said = [ui.title("classifier", given["name"]), *(f"{name} {value}" for name, value in options.items())]
+    said += [
+        f"{name} chosen among {ui.listing(map(str, values))} on training subjects" for name, values in grid.items()
+    ]
+    return ", ".join(said)
 
 
 def _epochs(train: dict[str, Any]) -> str:
@@ -122,9 +141,12 @@ def _evaluation(data: ReportData, settings: dict[str, Any], cited: list[str]) ->
             "Methods were compared by paired permutation tests over subjects on the difference of pooled UF1, "
             f"corrected for all pairs {source}."
         )
-    for row in _ranked(data.leaderboard).itertuples():
+    ranked = _ranked(data.leaderboard)
+    for row in ranked.itertuples():
         interval = "" if pd.isna(row.uf1_low) else f" ({ui.span(row.uf1_low, row.uf1_high)})"
         name = ui.title("descriptor", ui.title("model", row.method))
+        if (ranked["method"] == row.method).sum() > 1:  # by other classifiers, or under other protocols
+            name += f" ({data.name((row.protocol, row.experiment))})"
         over = f", means over {row.seeds} seeds" if row.seeds > 1 else ""
         yield f"{name} reached UF1 {ui.number(row.uf1)}{interval} and UAR {ui.number(row.uar)}{over}."
 

@@ -13,9 +13,7 @@ from mer_lib.report import images, ui
 from mer_lib.report.data import Example, ReportData
 
 FACTOR = 5
-METHOD = (
-    "lagrangian"  # truer to the factor than the Eulerian one, for faces that are registered (docs/magnification.md)
-)
+METHOD = "lagrangian"  # for registered faces truer to the factor than the Eulerian one (docs/magnification.md)
 LONGEST = 20  # frames of a film, so that a page stays small
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from mer_lib.evaluation.leaderboard import FULL, ORACLE
+from mer_lib.learning.curves import EVERY, LAST
 from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
@@ -21,9 +22,11 @@ def section(data: ReportData) -> Markup | None:
     if not rows:
         return None
     told = (
-        "The same training runs, read twice: at the epoch that the recipe names, and at the epoch at which each "
-        "held-out subject happened to be read best. The second is what is published where the epoch was chosen on the "
-        "test subject. It is never ranked; a figure in a paper may hold this much of it."
+        "The same training runs, read twice: at the epoch that the recipe names, and at the recorded epoch at which "
+        "most clips of each held-out subject happened to be read rightly. The second is what is published where the "
+        "epoch was chosen on the test subject; who looks at every epoch gains more than is shown here, where the "
+        f"first, each {EVERY}th and the last {LAST} are recorded. It is never ranked; a figure in a paper may hold "
+        "this much of it."
     )
     table = ui.table("Best epoch on the test subject, never ranked", COLUMNS, rows, synthetic=data.synthetic)
     return ui.paragraph(told) + table
