@@ -269,11 +269,10 @@ class Settings(Block):
         return _typed(Experiment, resolved, where)
 
     def _classifier(self, given: str | dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
-        """Name and options of an experiment's classifier: its own, or the one of the block ``classifier``.
-
-        Options of the block are the block's classifier's own; another one takes its defaults.
+        """Name and options of an experiment's classifier: the block ``classifier``, unless it names its own, whose
+        options are then its own as well.
         """
-        if given is None or given == self.classifier.name:
+        if given is None:
             return self.classifier.name, self.classifier.options
         named = {"name": given} if isinstance(given, str) else given
         block = _typed(Classifier, named, "experiments' classifier")

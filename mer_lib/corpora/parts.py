@@ -36,6 +36,11 @@ def parts_of(corpus: Corpus) -> list[Corpus]:
     names = [part.name for part in found]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise _bad(corpus, f"names the part '{doubled[0]}' twice", "keep one of the two")
+    filmed: dict[str, Corpus] = {}
+    for part in found:  # under two names a person would be trained on and tested, and no guard could tell
+        people = registry.get("corpus", part.adapter).meta.get("people", part.adapter)
+        if part.adapter != "folder" and (other := filmed.setdefault(people, part)) is not part:
+            raise _bad(corpus, f"has the same people in '{other.name}' and '{part.name}'", "keep one of the two")
     return found
 
 

@@ -49,6 +49,7 @@ NO_FRAME = (-1, 0)  # frames are counted from 1
 @register(
     "corpus",
     "samm",
+    people="samm",
     title="SAMM",
     paper="Davison, Lansley, Costen, Tan, Yap: SAMM: a spontaneous micro-facial movement dataset (2018)",
     doi="10.1109/TAFFC.2016.2573832",

@@ -57,6 +57,7 @@ _UNKNOWN = (0, -1)  # an end or an apex that is not annotated
 @register(
     "corpus",
     "samm_long",
+    people="samm",
     title="SAMM Long Videos",
     paper="Yap, Kendrick, Yap: SAMM Long Videos: a spontaneous facial micro- and macro-expressions dataset (2020)",
     doi="10.1109/FG47880.2020.00029",

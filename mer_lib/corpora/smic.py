@@ -79,6 +79,7 @@ _SHORT = {"ne": "negative", "po": "positive", "su": "surprise"}
 @register(
     "corpus",
     "smic",
+    people="smic",
     title="SMIC",
     paper="Li, Pfister, Huang, Zhao, Pietikäinen: A spontaneous micro-expression database (2013)",
     doi="10.1109/FG.2013.6553717",
@@ -115,6 +116,7 @@ def index(
 @register(
     "corpus",
     "smic_e",
+    people="smic",
     title="SMIC-E",
     paper="Li, Hong, Moilanen, Huang, Pfister, Zhao, Pietikäinen: Towards reading hidden emotions (2018)",
     doi="10.1109/TAFFC.2017.2667642",

@@ -214,6 +214,8 @@ def test_two_subjects_with_one_id_in_two_sets_keep_apart():
         (["synthetic"], "cannot have 'synthetic' as a part"),
         (["megc2019"], "cannot have 'megc2019' as a part"),
         (["facescape"], "cannot have 'facescape' as a part"),
+        (["smic", {"name": "slow", "adapter": "smic", "modality": "VIS"}], "has the same people in 'smic' and 'slow'"),
+        (["samm", "casme2", "samm_long"], "has the same people in 'samm' and 'samm_long'"),
         ([{"name": "x", "adapter": "folder", "depth": 3}], "no option 'depth'"),
     ],
 )

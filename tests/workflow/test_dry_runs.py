@@ -38,15 +38,15 @@ def test_the_default(planner):
     found = count(planner.planned())
     assert found == {
         "index": 1, "apex": 1, "render_subject": 3, "faces_shard": 2, "register_shard": 2, "motion_shard": 2,
-        "features_shard": 4, "problems": 1, "train_folds": 4, "join_predictions": 2, "join_curves": 2,
-        "final_model": 2, "metrics": 2,
-        "leaderboard": 1, "costs": 1, "report_page": 1, "summary": 1,
+        "features_shard": 4, "join_features": 2, "problems": 1, "train_folds": 8, "join_predictions": 4, "join_curves": 4,
+        "final_model": 4, "metrics": 4,
+        "leaderboard": 1, "comparisons": 1, "costs": 1, "report_page": 1, "summary": 1,
     }  # fmt: skip
 
 
 def test_one_experiment_computes_what_it_reads(planner):
     found = planner.planned(experiments="ststnet")
-    assert count(found)["features_shard"] == 2 and count(found)["train_folds"] == 2
+    assert count(found)["features_shard"] == 2 and count(found)["train_folds"] == 3 * 2, "it and the two baselines"
     assert not any("bi_woof" in path for job in found for path in job.output)
 
 
@@ -62,7 +62,7 @@ def test_own_recordings(lab):
     assert {path.split("/")[1] for job in found for path in job.output} == {"mine"}
     assert count(found)["spot_shard"] == 1  # ben's first clip lacks its apex
     assert count(found)["apex"] == 1, "results/mine/apex.csv is part of the contract"
-    assert count(found)["train_folds"] == 2  # two subjects, two folds in one job, two experiments
+    assert count(found)["train_folds"] == 4  # two subjects, two folds in one job; two experiments and two baselines
 
 
 def test_own_recordings_without_labels(lab):
@@ -97,8 +97,8 @@ def test_five_hundred_clips_are_a_few_hundred_jobs(lab):
     started = time.monotonic()
     found = lab.planned(corpora=[{"name": "large", "adapter": "folder"}], shards={"size": 16}, folds_per_job=4)
     assert time.monotonic() - started < 60
-    assert count(found)["faces_shard"] == 32 and count(found)["train_folds"] == 2 * 7
-    assert len(found) < 250
+    assert count(found)["faces_shard"] == 32 and count(found)["train_folds"] == 4 * 7
+    assert len(found) < 300
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_values_on_the_command_line_have_their_types(planner):
     written = ["train={lr: 5e-5, epochs: 100, class_weights: balanced}", "seeds=[3]", "problems={strict: true}"]
     done = planner.run("snakemake", "all", "-n", "--cores", "1", "--config", *written)
     assert done.rc == 0, done.output
-    assert count(jobs(done.output))["train_folds"] == 4
+    assert count(jobs(done.output))["train_folds"] == 8
