@@ -200,9 +200,6 @@ class Settings(Block):
                 f"for a folder with a clips.csv write --config 'corpora=[{{name: {name}, adapter: folder}}]'",
             )
         entry = registry.get("corpus", adapter or name)
-        if entry.meta.get("meshes"):
-            what = f"corpora: '{name}' holds 3-D faces and no clips"
-            raise BadInput(what, f"list its meshes with `mer index {entry.name}`")
         classes = given.pop("classes", self.classes)
         if entry.meta.get("synthetic"):
             block = _typed(Synthetic, {**self.synthetic.model_dump(), **given}, f"corpora.{name}")

@@ -1,5 +1,7 @@
 """mer index and mer doctor of data sets, as their users call them."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from layouts import casme2, facescape, samm, smic
@@ -104,8 +106,11 @@ def test_a_composite_with_the_folder_of_its_parts(tmp_path):
     assert set(table["dataset"]) == {"casme2", "samm", "smic"} and "lost 430:" in told.stdout
 
 
-def test_meshes(tmp_path):
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside params.yaml"])
+def test_meshes(tmp_path, repository, beside):
     facescape.write(tmp_path / "data/facescape")
+    if beside:
+        shutil.copy(repository / "params.yaml", tmp_path)
     told = mer("index", "facescape")
     assert told.exit_code == 0 and "meshes" in told.stdout.splitlines()[0]
     assert pd.read_csv("facescape-meshes.csv").columns[0] == "mesh"

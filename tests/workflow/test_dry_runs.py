@@ -107,8 +107,9 @@ def test_five_hundred_clips_are_a_few_hundred_jobs(lab):
         ({"faces": {"sise": 3}}, "unknown key 'faces.sise'; did you mean 'size'?"),
         ({"corpora": "syntetic"}, "did you mean 'synthetic'?"),
         ({"corpora": [{"name": "gone", "adapter": "folder"}]}, "data/gone: no such folder"),
+        ({"corpora": "facescape"}, "facescape holds 3-D faces and no clips; `mer index facescape` lists its meshes"),
     ],
-    ids=["key", "adapter", "folder"],
+    ids=["key", "adapter", "folder", "meshes"],
 )
 def test_a_mistake_is_one_line(planner, config, told):
     done = planner.snakemake("all", "-n", **config)

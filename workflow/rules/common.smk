@@ -94,6 +94,8 @@ def either(corpora):
 @cache
 def plan(corpus):
     """The clip table of a corpus and the problems of its sheet, known before the DAG is built."""
+    if adapter(corpus).get("meshes"):
+        raise WorkflowError(f"{corpus} holds 3-D faces and no clips; `mer index {corpus}` lists its meshes")
     limits = SETTINGS.ingest.model_dump()
     return in_one_line(indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, root, **limits)
 
