@@ -14,6 +14,9 @@ pytestmark = pytest.mark.slow
 
 STAGES = ["faces", "registered", "motion", "features", "train", "evaluate", "report"]
 KEPT = ".mer/finished"
+METRICS = [
+    f"results/synthetic/metrics/loso/{name}.json" for name in ("baseline_linear", "baseline_rbf", "bi_woof", "ststnet")
+]
 
 
 def git(project: Project, *command: str) -> None:
@@ -74,7 +77,7 @@ def test_metrics_and_plots_are_shown(versioned):
     done = versioned.run("dvc", "metrics", "show")
     assert done.rc == 0, done.output
     shown = [line.split()[0] for line in done.lines if line.startswith("results/")]
-    assert shown == [f"results/synthetic/metrics/loso/{name}.json" for name in ("bi_woof", "ststnet")]
+    assert shown == METRICS
     assert "uf1" in done.output and "leaderboard" not in done.output
     done = versioned.run("dvc", "plots", "show")
     assert done.rc == 0, done.output
@@ -85,11 +88,8 @@ def test_metrics_and_plots_are_shown(versioned):
 def test_git_holds_the_small_and_dvc_the_large(versioned):
     git(versioned, "add", ".")
     done = versioned.run("git", "diff", "--cached", "--name-only")
-    assert set(done.lines) == {
-        "dvc.lock",
-        "results/synthetic/leaderboard.csv",
-        *(f"results/synthetic/metrics/loso/{name}.json" for name in ("bi_woof", "ststnet")),
-    }
+    tables = {f"results/synthetic/{name}.csv" for name in ("leaderboard", "comparisons")}
+    assert set(done.lines) == {"dvc.lock", *tables, *METRICS}
     git(versioned, "reset", "--quiet")
 
 
