@@ -156,7 +156,7 @@ def worked(project: Project, logs: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("stage", "jobs", "wanted"),
-    [("train", 4, 1), ("faces", 2, 1), ("render", 3, 4)],  # of a subject first the videos are kept, then the truth
+    [("train", 8, 1), ("faces", 2, 1), ("render", 3, 4)],  # of a subject first the videos are kept, then the truth
 )
 def test_a_killed_stage_takes_up_what_was_finished(versioned, stage, jobs, wanted):
     """DVC has deleted the stage's outputs when the second run begins; its finished pieces come back unmade."""
