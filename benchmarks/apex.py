@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=48, help="clips to render, two a subject (about 4 s each)")
     parser.add_argument("--seed", type=int, default=11, help="of the corpus; the methods were chosen on seed 1")
-    parser.add_argument("--flow", default="dis", help="a registered flow (mer list flows)")
+    parser.add_argument("--flow", default="tvl1", help="a registered flow (mer list flows)")
     given = parser.parse_args()
     torch.set_num_threads(1)
     subjects = -(-given.clips // 2)

@@ -139,6 +139,11 @@ class Experiment(Block):
             return self.train.selection
         return "inner" if self.options.get("grid") else "fixed"
 
+    @property
+    def oracle(self) -> bool:
+        """Whether its best epoch on the test subject is recorded; a classifier has no epochs."""
+        return self.train.oracle and self.learner == "model"
+
 
 class Settings(Block):
     """All of params.yaml."""
@@ -220,7 +225,8 @@ class Settings(Block):
 
     def all_controls(self) -> dict[str, Experiment]:
         """The controls, run by `snakemake controls`; one that was chosen as an experiment is an experiment."""
-        left = {name: given for name, given in self.controls.items() if name not in self.all_experiments()}
+        chosen = self.all_experiments()
+        left = {name: given for name, given in self.controls.items() if name not in chosen}
         return {name: self._experiment("controls", name, given) for name, given in left.items()}
 
     def _experiment(self, block: str, name: str, given: str | dict[str, Any] | None) -> Experiment:
@@ -239,7 +245,7 @@ class Settings(Block):
         if entry.kind == "model":
             learner, learner_name, options = "model", method, self.models.get(method, {})
         else:
-            learner, (learner_name, options) = "classifier", self._classifier(given.pop("classifier", None))
+            learner, (learner_name, options) = "classifier", self._classifier(where, given.pop("classifier", None))
         solved = registry.get(learner, learner_name)
         options = solved.complete({**options, **(given.pop("options", None) or {})})
         train = _typed(Train, {**self.train.model_dump(), **(given.pop("train", None) or {})}, f"{where}.train")
@@ -249,8 +255,10 @@ class Settings(Block):
         drawn = learner == "model" or train.control != "none" or solved.meta.get("draws", False)
         seeds = given.pop("seeds", self.seeds if drawn else (0,))  # a machine that is solved has no seed
         if given:
-            known_keys = ("method", "classifier", "protocol", "options", "train", "seeds")
             unknown = next(iter(given))
+            if unknown == "classifier":
+                raise BadInput(f"{where}: '{method}' is a network and takes no classifier", "drop the key")
+            known_keys = ("method", "classifier", "protocol", "options", "train", "seeds")
             raise BadInput(f"{where}: unknown key '{unknown}'", registry.suggestion(unknown, known_keys))
         resolved = {
             "name": name,
@@ -265,14 +273,16 @@ class Settings(Block):
         }
         return _typed(Experiment, resolved, where)
 
-    def _classifier(self, given: str | dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
+    def _classifier(self, where: str, given: Any) -> tuple[str, dict[str, Any]]:
         """Name and options of an experiment's classifier: the block ``classifier``, unless it names its own, whose
         options are then its own as well.
         """
         if given is None:
             return self.classifier.name, self.classifier.options
         named = {"name": given} if isinstance(given, str) else given
-        block = _typed(Classifier, named, "experiments' classifier")
+        if not isinstance(named, dict):
+            raise BadInput(f"{where}.classifier: {given!r} is no name", "see `mer list classifiers`")
+        block = _typed(Classifier, named, f"{where}.classifier")
         return block.name, block.options
 
     def options(self, kind: Literal["flow", "descriptor", "protocol"], name: str) -> dict[str, Any]:
@@ -360,7 +370,8 @@ def _typed(model: type[BaseModel], values: dict[str, Any], where: str) -> Any:
     try:
         return model(**values)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A key that nobody knows explains the one that is missing, not the other way round.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         at = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             block: Any = model

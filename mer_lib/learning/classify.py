@@ -7,6 +7,7 @@ that predicting needs nothing that was pickled.
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ from mer_lib.registry import suggestion
 
 
 @dataclass(frozen=True)
-class Machine:
+class Machine(ABC):
     """What a registered classifier returns: its options, and how it learns and predicts.
 
     ``grid`` names options with the values to choose from: {c: [0.1, 1, 10]}. The choice is made on inner splits of the
@@ -39,13 +40,13 @@ class Machine:
                 raise BadInput(f"grid: {name} holds no list of values", f"such as {{{name}: [{own[name]}]}}")
         return [replace(self, grid=None, **dict(zip(grid, v, strict=True))) for v in itertools.product(*grid.values())]
 
+    @abstractmethod
     def fit(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray, seed: int) -> State:
         """State from scaled features (n, D) float32, class positions (n,) and class weights (K,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
         """(n, K) probabilities of scaled features (n, D); 0 for a class that was not there in training."""
-        raise NotImplementedError
 
 
 def positive(**values: Any) -> None:

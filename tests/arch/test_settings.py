@@ -111,6 +111,13 @@ def test_rules_never_pass_the_whole_configuration():
         ({"experiments": {"a": {"method": "ststnet", "trian": {}}}}, "unknown key 'trian'; did you mean 'train'"),
         ({"experiments": {"a": {"method": "ststnet", "train": {"epoch": 3}}}}, "did you mean 'epochs'"),
         ({"experiments": {"a": {"method": "ststnet", "protocol": "losso"}}}, "did you mean 'loso'"),
+        ({"experiments": {"a": {"method": "ststnet", "classifier": "knn"}}}, "is a network and takes no classifier"),
+        (
+            {"experiments": {"a": {"method": "bi_woof", "classifier": ["knn"]}}},
+            "experiments.a.classifier: ['knn'] is no",
+        ),
+        ({"experiments": {"a": {"method": "bi_woof", "classifier": {"nam": "knn"}}}}, "did you mean 'name'"),
+        ({"experiments": {"a": {"method": "bi_woof", "classifier": "kn"}}}, "no classifier 'kn'"),
         ({"models": {"ststnet": {"dropot": 0.1}}}, "no option 'dropot'"),
         ({"motion": {"onset_apex": "tvl2"}}, "no flow 'tvl2'"),
         ({"synthetic": {"strength": [3, 1]}}, "the smaller number comes first"),
@@ -174,6 +181,11 @@ def test_an_experiment_may_name_its_classifier_and_that_one_its_options():
     assert [found[name].learner_name for name in chosen] == ["svm_linear", "knn", "svm_linear"]
     assert found["default"].options["c"] == 0.5 and found["set"].options["c"] == 2.0
     assert "c" not in found["other"].options
+
+
+def test_an_oracle_is_recorded_of_networks_alone():
+    found = params.load(FILE, {"train": {"oracle": True}}).all_experiments()
+    assert [name for name, experiment in found.items() if experiment.oracle] == ["ststnet"]
 
 
 @pytest.mark.parametrize("selection", ["fixed", "inner"])

@@ -50,6 +50,14 @@ def test_one_experiment_computes_what_it_reads(planner):
     assert not any("bi_woof" in path for job in found for path in job.output)
 
 
+def test_an_oracle_is_made_where_there_are_epochs(planner):
+    found = planner.planned(train={"oracle": True})
+    oracles = sorted(path for job in found for path in job.output if "@oracle" in path)
+    assert oracles == [f"results/synthetic/{path}" for path in (
+        "metrics/loso/ststnet@oracle.json", "predictions/loso/ststnet@oracle.csv"
+    )]  # fmt: skip
+
+
 def test_frame_to_frame_motion_is_made_on_demand(planner):
     assert not any("motion/frames" in path for job in planner.planned() for path in job.output)
     found = planner.planned("results/synthetic/motion/frames/0001.h5")

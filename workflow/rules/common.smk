@@ -113,7 +113,7 @@ def folds(corpus, protocol):
     return in_one_line(protocols.make_folds, protocol, plan(corpus)[0], **options)
 
 
-def protocols_of(corpus, experiments):
+def under_protocols(corpus, experiments):
     """(protocol, experiment) pairs that a corpus is scored under: none where the labels leave nothing to hold out."""
     labelled = plan(corpus)[0].query("label != ''")
     enough = labelled["subject"].nunique() >= 2 and labelled["label"].nunique() >= 2
@@ -123,17 +123,17 @@ def protocols_of(corpus, experiments):
 
 @cache
 def scored(corpus):
-    return protocols_of(corpus, EXPERIMENTS)
+    return under_protocols(corpus, EXPERIMENTS)
 
 
 @cache
 def controlled(corpus):
-    return protocols_of(corpus, CONTROLS)
+    return under_protocols(corpus, CONTROLS)
 
 
 def recorded(chosen):
     """Those of the chosen pairs whose oracle is recorded."""
-    return lambda corpus: [(protocol, name) for protocol, name in chosen(corpus) if NAMED[name].train.oracle]
+    return lambda corpus: [(protocol, name) for protocol, name in chosen(corpus) if NAMED[name].oracle]
 
 
 def classes(corpus):
