@@ -47,14 +47,18 @@ def network(entry: Entry, options: Mapping[str, Any], recipe: Recipe, classes: i
         compiled=importlib.import_module(compiled) if compiled else None,
         options=options,
         at_once=device != "cpu" and entry.meta.get("stacked", False),
-        reads=_shape(entry),
+        reads=_shape(entry, options),
     )
 
 
-def _shape(entry: Entry) -> tuple[int, ...] | None:
-    """(H, W, C) of what the network reads, where its registration says so."""
-    side, channels = (entry.meta.get(name) for name in ("side", "channels"))
-    return (side, side, channels) if side and channels else None
+def _shape(entry: Entry, options: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """(H, W, C) of what the network reads, of clips (T, H, W, C), where its registration says so.
+
+    An option of the name goes over the fact: a network of clips may be built for another number of ``frames``.
+    """
+    frames, side, channels = ({**entry.meta, **options}.get(name) for name in ("frames", "side", "channels"))
+    clip = (frames,) if frames else ()
+    return (*clip, side, side, channels) if side and channels else None
 
 
 class Network:
