@@ -181,6 +181,23 @@ def magnify(
     typer.echo(f"{out}: {done}")
 
 
+@app.command()
+def provenance(
+    file: Annotated[Path, typer.Argument(help="Any output: a table, a store, a model, metrics, the report.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all params.")] = False,
+) -> None:
+    """What made an output: the rule, its params and code, the versions, its inputs, and what made those.
+
+    Example: mer provenance results/synthetic/metrics/loso/ststnet.json
+    """
+    import json
+
+    from mer_lib.commands import provenance as tracing
+
+    found = tracing.trace(file)
+    typer.echo(json.dumps([each.row() for _, each, _ in found]) if as_json else tracing.text(found))
+
+
 Root = Annotated[
     Path | None,
     typer.Option(help="Its folder, or the one that holds those of a composite's parts; else local.yaml, data/NAME."),

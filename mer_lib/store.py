@@ -155,6 +155,18 @@ def _seal(
     file.attrs["header"] = json.dumps(asdict(header), sort_keys=True)
     file.attrs["problems"] = json.dumps([p.row() for p in problems])
     file.attrs["digest"] = digest
+    file.attrs["seal"] = _told(file)
+
+
+def _told(file: h5py.File) -> str:
+    """The digest of all that a store says of itself; the arrays' chunks have checksums of their own."""
+    total = hashlib.sha256()
+    for name in ("header", "problems", "digest"):
+        total.update(f"{name}|{file.attrs[name]}|".encode())
+    total.update("|".join(file["clips"].asstr()[:]).encode())
+    for name in sorted(file.get("offsets", {})):
+        total.update(f"|{name}|".encode() + file[f"offsets/{name}"][:].tobytes())
+    return total.hexdigest()[:32]
 
 
 def _located(note: Problem, clip: str, stage: str) -> Problem:
@@ -194,7 +206,9 @@ class Store:
             self.digest: str = attrs["digest"]
             self.problems = [Problem(**row) for row in json.loads(attrs["problems"])]
             self.clips: list[str] = [c.decode() for c in self._file["clips"][:]]
-        except (OSError, KeyError, ValueError) as error:
+            if _told(self._file) != attrs["seal"]:
+                raise ValueError("its header is not the one that was written")
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
             raise BadInput(f"no whole store ({error})", "delete it and run again", file=self.path) from None
         if recipe is not None and self.header.recipe != recipe:
             self.close()

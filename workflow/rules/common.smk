@@ -21,7 +21,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     environment[variable] = "1"
 sys.path.insert(0, HERE)
 
-from mer_lib import clips, params, problems, provenance, registry
+from mer_lib import clips, params, presence, problems, provenance, registry
 from mer_lib.corpora import indexing
 from mer_lib.corpora.parts import parts_of
 from mer_lib.ingest.measure import measure
@@ -51,6 +51,12 @@ def with_types(value):
             continue
     return value
 
+
+# A run that was killed leaves Snakemake's locks behind. Where no other run is present they are nobody's.
+if workflow.is_main_process and not workflow.dryrun:
+    PRESENCE, alone = presence.announce(".mer/run.lock")
+    for lock in Path(".snakemake/locks").glob("*.lock") if alone else []:
+        lock.unlink(missing_ok=True)
 
 update_config(config, with_types(workflow.config_settings.config or {}))
 SETTINGS = in_one_line(params.load, "params.yaml", config)

@@ -2,15 +2,19 @@
 `snakemake` object and the library's plain arguments."""
 
 import errno
+import hashlib
 import logging
 import os
+import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 
 from mer_lib import clips, provenance, store
 from mer_lib.learning.guard import LeakError
+from mer_lib.ledger import Ledger
 from mer_lib.problems import BadInput
 
 # What the disk may refuse, and what the user can do about it. (The text of an error that h5py raises is its own.)
@@ -21,16 +25,40 @@ DISK = {
     errno.EPERM: "correct the permissions",
     errno.EROFS: "mount it writable, or work in another folder",
 }
+LEDGER = ".mer/made"
+
+
+def versioned(path):
+    """Whether git or DVC has put these very bytes there: a branch was switched, results were pulled."""
+    cache = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+
+    def in_git(file):
+        blob = subprocess.run(["git", "hash-object", file], capture_output=True, text=True).stdout.strip()
+        return bool(blob) and not subprocess.run(["git", "cat-file", "-e", blob], capture_output=True).returncode
+
+    def in_dvc(file):
+        digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+        return bool(cache) and Path(cache, "files", "md5", digest[:2], digest[2:]).exists()
+
+    files = [file for file in provenance.files_below(path) if not file.name.startswith(".snakemake")]
+    return bool(files) and all(in_dvc(file) or in_git(file) for file in files)
 
 
 @contextmanager
 def job(snakemake):
-    """Log to the rule's log file; end on BadInput with its one line, which Snakemake shows, and without a traceback."""
+    """Log to the rule's log file; end on BadInput with its one line, which Snakemake shows, and without a traceback.
+
+    Inputs are checked against the ledger before they are read; what was made is entered in it.
+    """
     handler = logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[handler])
     logging.captureWarnings(True)
+    ledger, inputs = Ledger(LEDGER), list(snakemake.input)
     try:
+        ledger.check(inputs, known=versioned)
         yield
+        made = {"rule": snakemake.rule, "params": dict(snakemake.params.items()), "inputs": inputs}
+        ledger.enter(snakemake.output, **made)
     except (BadInput, LeakError) as error:
         logging.error("%s", error)
         sys.exit(f"error: {error}")

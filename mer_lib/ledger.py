@@ -1,0 +1,118 @@
+"""The ledger: for each output of a run, what made it and which bytes were written.
+
+An entry stands in a folder of its own (``.mer/made``), never beside the output, so that no table or store carries
+anything its readers did not ask for. It serves two questions. *Are these the bytes that were written?* A job checks its
+inputs before it reads them: a file that was cut short or has a flipped bit is named and removed, and the next run makes
+it anew. *What made this?* Each entry names its inputs, so an output can be followed to its sources.
+
+Entries also hold the order in which outputs were made. File times are what Snakemake compares, and a clock may jump
+back: an output is then given a time after everything made before it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mer_lib.problems import BadInput
+from mer_lib.provenance import files_below, versions
+from mer_lib.whole import write_text
+
+_TICK = 1_000_000  # nanoseconds between two outputs while the clock stands behind the last one
+
+
+class Ledger:
+    """The entries of one working folder, below ``folder``. Paths are as the rules write them, relative to it."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self._folder = Path(folder)
+
+    def enter(
+        self, outputs: Iterable[str | Path], *, rule: str, params: Mapping[str, Any], inputs: Iterable[str | Path]
+    ) -> None:
+        """Note what was just made: by which rule, under which params, from which inputs (with their digests)."""
+        made = {
+            "rule": rule,
+            "params": params,
+            "inputs": {str(path): self._digest_of(path) for path in inputs},
+            "versions": versions(),
+        }
+        for path in map(Path, outputs):
+            self._set_time(path)
+            told = path.stat()
+            entry = {"path": str(path), "digest": content(path), "time": told.st_mtime_ns, **made}
+            write_text(json.dumps(entry, default=str), self._place(path))
+
+    def entry(self, path: str | Path) -> dict[str, Any] | None:
+        """What is known of an output; None for a source, or for what another machine made."""
+        try:
+            return json.loads(self._place(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def check(self, paths: Iterable[str | Path], known: Callable[[Path], bool] = lambda path: False) -> None:
+        """Refuse inputs whose bytes are not those that were written; the broken file is removed.
+
+        ``known``: whether a file with other bytes is a version that git or DVC has put there, which is no damage.
+        Raises BadInput.
+        """
+        for path in map(Path, paths):
+            entry = self.entry(path)
+            if entry is None or not path.exists() or content(path) == entry["digest"]:
+                continue
+            if known(path):
+                self._place(path).unlink(missing_ok=True)
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            told = "its bytes are not those that were written, so it was removed"
+            raise BadInput(told, "run again: it is made anew", file=path)
+
+    def _place(self, path: str | Path) -> Path:
+        name = hashlib.sha256(os.path.normpath(path).encode()).hexdigest()[:32]
+        return self._folder / name[:2] / f"{name}.json"
+
+    def _digest_of(self, path: str | Path) -> str | None:
+        entry = self.entry(path)
+        return entry["digest"] if entry else None
+
+    def _set_time(self, path: Path) -> None:
+        """The output's time is after that of every output before it, whatever the clock says."""
+        with self._alone() as clock:
+            last = int(clock.read() or 0)
+            now = time.time_ns()
+            if now <= last:
+                now = last + _TICK
+                os.utime(path, ns=(now, now))
+            clock.seek(0)
+            clock.truncate()
+            clock.write(str(now))
+
+    @contextmanager
+    def _alone(self) -> Iterator[Any]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with open(self._folder / "clock", "a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            yield file
+
+
+def content(path: str | Path) -> str:
+    """32 hex digits of the bytes of a file, or of the names and bytes of all files of a folder."""
+    path = Path(path)
+    total = hashlib.sha256()
+    for file in files_below(path):
+        if path.is_dir():
+            if file.name.startswith(".snakemake"):
+                continue
+            total.update(f"{file.relative_to(path)}|".encode())
+        with open(file, "rb") as opened:
+            total.update(hashlib.file_digest(opened, "sha256").digest())
+    return total.hexdigest()[:32]
