@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mer_lib import registry, weights
+from mer_lib.descriptors.reading import describe
+from mer_lib.faces import align
 from mer_lib.faces.crop import crop_clip
 from mer_lib.faces.detect import Detector
 from mer_lib.geometry.registration import register
@@ -69,12 +71,15 @@ def predict(
     source = open_source(clip, "frames" if clip.is_dir() else "video")
     start, stop = _interval(source, onset, apex, offset, max_frames)
     face = crop_clip(source, start, stop, Detector(device), **stages["faces"])
-    frames = register(face.frames, face.landmarks, **stages["registered"]).frames
+    registered = register(face.frames, face.landmarks, **stages["registered"])
+    frames, landmarks = registered.frames, align.through(registered.homography, face.landmarks)
     at = apex - start if apex is not None else _spot(frames, stages["apex"])
-    kept = motion_of(frames, at, flow=stages["motion"]["flow"], **stages["motion"]["options"])
-    motion = {name: kept[name].astype(np.float32) for name in ("flow", "strain")}  # as the stores give them back
-    describe: Callable[..., np.ndarray] = registry.get("descriptor", stages["descriptor"]).load()
-    features = describe(motion["flow"], motion["strain"], **stages["features"])
+    measure = partial(motion_of, frames, flow=stages["motion"]["flow"], **stages["motion"]["options"])
+    shown = measure(at)
+    read = measure(None) if stages["motion"]["pairs"] == "frames" else shown
+    stored = {"registered": {"frames": frames, "landmarks": landmarks}, "motion": read}
+    descriptor = registry.get("descriptor", stages["descriptor"])
+    features = describe(descriptor, lambda stage, name: stored[stage][name], stages["features"])
     fitted = Fitted.from_state(tensors, card)
     shares = fitted.probabilities(features, device)[0]
     return Prediction(
@@ -83,8 +88,8 @@ def predict(
         apex=start + at,
         spotted=apex is None,
         pictures=(frames[0], frames[at]),
-        flow=motion["flow"][0],
-        strain=motion["strain"][0],
+        flow=shown["flow"][0].astype(np.float32),
+        strain=shown["strain"][0].astype(np.float32),
         warning=_warning(card),
     )
 

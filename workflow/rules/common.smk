@@ -24,6 +24,7 @@ sys.path.insert(0, HERE)
 from mer_lib import clips, params, presence, problems, provenance, registry
 from mer_lib.corpora import indexing
 from mer_lib.corpora.parts import parts_of
+from mer_lib.descriptors import reading
 from mer_lib.ingest.measure import measure
 from mer_lib.learning import protocols
 from mer_lib.learning.guard import LeakError
@@ -147,8 +148,13 @@ def classes(corpus):
 
 
 def reads(descriptor):
-    """The pairs of frames whose motion a descriptor reads."""
-    return registry.get("descriptor", descriptor).meta["reads"]
+    """The stages that a descriptor reads: registered frames, the motion of onset_apex or of frames."""
+    return reading.stages(registry.get("descriptor", descriptor))
+
+
+def pairs_read(descriptor):
+    """The pairs of frames whose motion a descriptor reads; None where it reads frames alone."""
+    return next((stage for stage in reads(descriptor) if stage in reading.PAIRS), None)
 
 
 @cache

@@ -1,5 +1,5 @@
-# Features: what a method reads of the motion, one row a clip; and the account of every clip that was lost on the way.
-# in:  results/{corpus}/motion/{pairs}/{shard}.h5, or the pictures of a corpus of published features
+# Features: what a method reads of frames and motion, one row a clip; and the account of every clip that was lost.
+# in:  results/{corpus}/{motion/{pairs},registered}/{shard}.h5, or the pictures of a corpus of published features
 # out: results/{corpus}/features/{descriptor}/{shard}.h5: x (1, ...), joined in results/{corpus}/features/{descriptor}.h5,
 #      which learning reads; results/{corpus}/problems.csv
 
@@ -7,6 +7,7 @@
 rule features_shard:
     input:
         motion=motion_of,
+        registered=registered_of,
     output:
         "results/{corpus}/features/{descriptor}/{shard}.h5",
     log:

@@ -70,7 +70,9 @@ def above_motion(wc):
 
 
 def above_features(wc):
-    return [(MOTION, {**wc, "pairs": reads(wc["descriptor"])})]
+    pairs = pairs_read(wc["descriptor"])
+    motion = [(MOTION, {**wc, "pairs": pairs})] if pairs else []
+    return [*motion, *([(REGISTERED, wc)] if "registered" in reads(wc["descriptor"]) else [])]
 
 
 def above_learning(wc):
@@ -147,7 +149,7 @@ MOTION = Stage(
 )
 FEATURES = Stage(
     "features",
-    lambda wc: [registry.get("descriptor", wc["descriptor"]).module, "mer_lib.store"],
+    lambda wc: [registry.get("descriptor", wc["descriptor"]).module, "mer_lib.descriptors.reading", "mer_lib.store"],
     lambda wc: SETTINGS.options("descriptor", wc["descriptor"]),
     above_features,
 )
@@ -184,7 +186,7 @@ def made_of_subject(wc):
 def pipeline_of(wc):
     """What `mer predict` must do to a clip before the model sees it: the options of every stage above, by stage."""
     descriptor = NAMED[wc.experiment].descriptor
-    wc = {**wc, "descriptor": descriptor, "pairs": reads(descriptor)}
+    wc = {**wc, "descriptor": descriptor, "pairs": pairs_read(descriptor) or "onset_apex"}  # which it shows anyway
     stages = (FACES, REGISTERED, APEX, MOTION, FEATURES)
     return {stage.name: stage.options(wc) for stage in stages} | {"descriptor": descriptor}
 
@@ -211,12 +213,22 @@ def spotted_apex(wc):
 
 
 def motion_of(wc):
-    return f"results/{wc.corpus}/motion/{reads(wc.descriptor)}/{wc.shard}.h5"
+    pairs = pairs_read(wc.descriptor)
+    return f"results/{wc.corpus}/motion/{pairs}/{wc.shard}.h5" if pairs else []
+
+
+def registered_of(wc):
+    return f"results/{wc.corpus}/registered/{wc.shard}.h5" if "registered" in reads(wc.descriptor) else []
+
+
+def all_pairs_read(corpus):
+    """The pairs whose motion the chosen experiments read."""
+    return sorted({pairs_read(descriptor) for descriptor in descriptors_read(corpus)} - {None})
 
 
 def motion_read():
     """The motion stores that the chosen experiments read, and the joined apexes where some were spotted."""
-    read = [(c, p) for c in filmed() for p in sorted({reads(descriptor) for descriptor in descriptors_read(c)})]
+    read = [(c, p) for c in filmed() for p in all_pairs_read(c)]
     stores = [f"results/{c}/motion/{p}/{shard}.h5" for c, p in read for shard in shards(c)]
     return stores + [f"results/{c}/apex.csv" for c in filmed()]
 
@@ -224,7 +236,7 @@ def motion_read():
 def stores_of(wc):
     """Every store of a corpus that may have lost a clip, in the order of the staircase."""
     read = descriptors_read(wc.corpus)
-    motion = sorted({f"motion/{reads(descriptor)}" for descriptor in read})
+    motion = [f"motion/{pairs}" for pairs in all_pairs_read(wc.corpus)]
     below = ["faces", "registered", *motion] if wc.corpus in filmed() else []
     stages = [*below, *(f"features/{descriptor}" for descriptor in read)]
     return [f"results/{wc.corpus}/{stage}/{shard}.h5" for stage in stages for shard in shards(wc.corpus)]

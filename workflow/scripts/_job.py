@@ -79,10 +79,10 @@ def device(snakemake):
     return "cuda" if snakemake.resources.get("gpu", 0) else "cpu"
 
 
-def shard_rows(snakemake, above=None):
-    """The clips of the job's shard as named tuples; with a store above, those that are still in it."""
+def shard_rows(snakemake, *above):
+    """The clips of the job's shard as named tuples; with stores above, those that are still in all of them."""
     rows = pd.DataFrame(snakemake.params.made["rows"]).itertuples(index=False)
-    return [row for row in rows if above is None or row.clip in above]
+    return [row for row in rows if all(row.clip in store for store in above)]
 
 
 def opened(snakemake, stage, path):

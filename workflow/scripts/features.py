@@ -1,17 +1,17 @@
 from _job import header, job, opened, shard_rows
 
 with job(snakemake):
-    import numpy as np
-
     from mer_lib import registry
+    from mer_lib.descriptors.reading import describe
     from mer_lib.store import write_shard
 
-    describe = registry.get("descriptor", snakemake.wildcards.descriptor).load()
-    with opened(snakemake, "motion", snakemake.input.motion) as motion:
+    descriptor = registry.get("descriptor", snakemake.wildcards.descriptor)
+    above = {stage: opened(snakemake, stage, path) for stage, path in snakemake.input.items() if path}
 
-        def make(row):
-            fields = (motion.read(row.clip, name).astype(np.float32) for name in ("flow", "strain"))
-            return {"x": describe(*fields, **snakemake.params.made["options"])}
+    def make(row):
+        stored = lambda stage, name: above[stage].read(row.clip, name)  # noqa: E731
+        return {"x": describe(descriptor, stored, snakemake.params.made["options"])}
 
-        rows = shard_rows(snakemake, motion)
-        write_shard(snakemake.output[0], header(snakemake, motion=motion.digest), rows, make)
+    rows = shard_rows(snakemake, *above.values())
+    told = header(snakemake, **{stage: store.digest for stage, store in above.items()})
+    write_shard(snakemake.output[0], told, rows, make)
