@@ -252,8 +252,30 @@ class Store:
         """The array of all clips, one behind the other: (sum of rows, ...)."""
         return self._rows(name, 0, None)
 
+    def stored(self, name: str) -> Column:
+        """The array of all clips as it lies on the disk; the store must stay open as long as it is read."""
+        return Column(self, name)
+
     def _rows(self, name: str, start: int, stop: int | None) -> np.ndarray:
         try:
             return self._file[f"data/{name}"][start:stop]
         except OSError as error:
             raise BadInput(f"broken bytes in '{name}' ({error})", "delete it and run again", file=self.path) from None
+
+
+class Column:
+    """``Store.column`` that is not read yet: ``shape``, ``dtype``, and its rows by a slice or by positions (n,)."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store, self._name = store, name
+        data = store._file[f"data/{name}"]
+        self.shape, self.dtype = data.shape, data.dtype
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        at = np.arange(self.shape[0])[rows]
+        found = np.empty((len(at), *self.shape[1:]), self.dtype)
+        order = np.argsort(at, kind="stable")
+        for run in np.split(order, np.flatnonzero(np.diff(at[order]) != 1) + 1):  # neighbours in one read
+            if len(run):
+                found[run] = self._store._rows(self._name, at[run[0]], at[run[-1]] + 1)
+        return found

@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from mer_lib.learning.learner import Recipe, State, class_weights
+from mer_lib.learning.rows import Features
 from mer_lib.problems import BadInput
 from mer_lib.registry import suggestion
 
@@ -79,7 +80,7 @@ class Classifier:
         """A learner for each combination of the grid's values; one, where there is nothing to choose."""
         return [Classifier(machine, self._recipe, self._classes) for machine in self._variants]
 
-    def fit(self, x: np.ndarray, y: np.ndarray, *, seed: int = 0) -> State:
+    def fit(self, x: Features, y: np.ndarray, *, seed: int = 0) -> State:
         """Scaling and machine in one state. ``seed`` serves machines that draw lots."""
         if len(self._variants) > 1:
             raise ValueError("its options are still to be chosen: fit what tuning.tuned returns")
@@ -90,13 +91,13 @@ class Classifier:
         fitted = self._variants[0].fit(_scaled(state, flat), y, weights, seed)
         return {name: np.ascontiguousarray(array) for name, array in (state | fitted).items()}  # as safetensors needs
 
-    def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
+    def probabilities(self, state: State, x: Features) -> np.ndarray:
         """(n, K) float32, 0 for a class that was not there in training."""
         return self.machine.probabilities(state, _scaled(state, _flat(x))).astype(np.float32)
 
 
-def _flat(x: np.ndarray) -> np.ndarray:
-    return x.reshape(len(x), -1).astype(np.float64)
+def _flat(x: Features) -> np.ndarray:
+    return np.asarray(x).reshape(len(x), -1).astype(np.float64)
 
 
 def _scaled(state: State, flat: np.ndarray) -> np.ndarray:

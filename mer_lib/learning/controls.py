@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.preprocessing import StandardScaler
 
+from mer_lib.learning.rows import pick, thinned
 from mer_lib.learning.samples import Samples
 from mer_lib.learning.seeds import derive
 from mer_lib.problems import BadInput
@@ -17,6 +18,7 @@ from mer_lib.problems import BadInput
 FOLDS = 5
 PERMUTED = 200  # times the identities are dealt out anew
 MOST_CLIPS = 3000  # looked at; their kernel is MOST_CLIPS² numbers
+MOST_COLUMNS = 4096  # of wider features (images, whole clips) as many, spread evenly, so that memory does not grow
 
 
 def identity(samples: Samples, seed: int = 0, confidence: float = 0.95) -> dict[str, float | int]:
@@ -36,14 +38,14 @@ def identity(samples: Samples, seed: int = 0, confidence: float = 0.95) -> dict[
     """
     rng = np.random.default_rng(derive(seed, "identity"))
     rows, owner = _clips(samples, rng)
-    fold = _dealt(owner, rng)
+    x, fold = thinned(pick(samples.x, rows), MOST_COLUMNS), _dealt(owner, rng)
     deals = np.repeat(owner[:, None], 1 + PERMUTED, 1)
     for k in range(FOLDS):  # within the fold, so that each deal has as many clips of everyone on either side
         deals[fold == k, 1:] = rng.permuted(deals[fold == k, 1:], axis=0)
     found = np.empty(deals.shape, owner.dtype)
     for test in (fold == k for k in range(FOLDS)):
         if test.any():
-            found[test] = _predicted(samples.flat[rows[~test]], deals[~test], samples.flat[rows[test]])
+            found[test] = _predicted(x[~test], deals[~test], x[test])
     hits = (found == deals).sum(0)
     interval = binomtest(int(hits[0]), len(owner)).proportion_ci(confidence)
     return {

@@ -26,6 +26,7 @@ from mer_lib.learning.guard import Guarded
 from mer_lib.learning.learner import Fitted, Grouped, Learner, Recipe, State, make
 from mer_lib.learning.parts import Parts
 from mer_lib.learning.protocols import everything
+from mer_lib.learning.rows import Rows
 from mer_lib.learning.samples import Samples
 from mer_lib.problems import note
 
@@ -93,7 +94,7 @@ def run_folds(
     made = {"kind": kind, "name": name, "classes": list(classes), "options": options}
     parts = Parts(keep, samples, {**made, "seeds": list(seeds), "train": asdict(recipe), "device": device})
     runs, started, computed = [], time.monotonic(), 0
-    units = _units([fold for fold in folds if _worth_fitting(samples, fold, classes)], learner)
+    units = _units([fold for fold in folds if _worth_fitting(samples, fold, classes)], learner, samples)
     with threadpool_limits(1):
         for unit in units:
             taken = parts.take(unit)
@@ -151,9 +152,9 @@ def _stacked(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataF
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))
 
 
-def _units(folds: list[Fold], learner: Learner) -> list[list[Fold]]:
+def _units(folds: list[Fold], learner: Learner, samples: Samples) -> list[list[Fold]]:
     """The folds that are computed, kept and taken up together: all of them where the learner takes them at once."""
-    if folds and isinstance(learner, Grouped) and learner.at_once:
+    if folds and isinstance(learner, Grouped) and learner.at_once and not isinstance(samples.x, Rows):
         return [folds]
     return [[fold] for fold in folds]
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mer_lib.learning.folds import SIDES, TEST, TRAIN, VALIDATION, Fold
+from mer_lib.learning.rows import Features, pick
 from mer_lib.problems import BadInput
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Guarded:
         made._inner = True
         return made
 
-    def take(self, rows: np.ndarray, *purposes: str) -> tuple[np.ndarray, pd.DataFrame]:
+    def take(self, rows: np.ndarray, *purposes: str) -> tuple[Features, pd.DataFrame]:
         """Features (n, ...) and table of these rows, if all of them may serve all ``purposes`` (keys of ALLOWED)."""
         if not purposes:
             raise ValueError(f"say what the rows are for: {', '.join(ALLOWED)}")
@@ -208,7 +209,7 @@ class Guarded:
             raise LeakError(
                 "fit_after_test_opened", f"fold {self.fold.name}; put another fit behind a guard of its own"
             )
-        return self._samples.x[rows], self._samples.table.iloc[rows]
+        return pick(self._samples.x, rows), self._samples.table.iloc[rows]
 
     def seal(self) -> None:
         """Declare the fit over: from here on test rows are open. An inner fit's end is not the end of the fit."""
@@ -218,10 +219,10 @@ class Guarded:
             )
         self._sealed = True
 
-    def watch(self, score: Callable[[np.ndarray, pd.DataFrame], None]) -> None:
+    def watch(self, score: Callable[[Features, pd.DataFrame], None]) -> None:
         """Let a recorder see the test rows while the fit goes on. For curves only; see ``check_selection``."""
         rows = self.rows(TEST)
-        score(self._samples.x[rows], self._samples.table.iloc[rows])
+        score(pick(self._samples.x, rows), self._samples.table.iloc[rows])
 
     def _refuse(self, row: int, purpose: str) -> None:
         sample = self._samples.table.iloc[row]

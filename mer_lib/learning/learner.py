@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from mer_lib import registry
+from mer_lib.learning.rows import Features
 from mer_lib.problems import BadInput
 
 State = dict[str, np.ndarray]
@@ -74,12 +75,12 @@ class Task:
     ``watched`` (m, ...) are rows of a recorder: predicted after recorded epochs for ``observe``, and for nothing else.
     """
 
-    x: np.ndarray
+    x: Features
     y: np.ndarray
     seed: int
     epochs: int
     observe: Observe | None = None
-    watched: np.ndarray | None = None
+    watched: Features | None = None
 
 
 class Learner(Protocol):
@@ -91,11 +92,11 @@ class Learner(Protocol):
     epochs: int | None
     fits: tuple[str, ...]
 
-    def fit(self, x: np.ndarray, y: np.ndarray, *, seed: int) -> State:
+    def fit(self, x: Features, y: np.ndarray, *, seed: int) -> State:
         """Train on features (n, ...) float32 and class positions (n,); the same arguments give the same bytes."""
         ...
 
-    def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
+    def probabilities(self, state: State, x: Features) -> np.ndarray:
         """(n, K) float32 probabilities of features (n, ...)."""
         ...
 

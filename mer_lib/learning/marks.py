@@ -11,7 +11,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln
 
+from mer_lib.learning.rows import spread
+
 LOOKED_AT = 64  # columns
+CANDIDATES = 4 * LOOKED_AT  # among which those that vary are sought
 FEWEST_ROWS, FEWEST_COLUMNS = 10, 10  # so that no mark is there by chance
 EXACT = 1e-5  # relative; features are float32
 NEAR = 0.3  # standard errors: a clip lost after the scaling moves each mean by less
@@ -56,39 +59,51 @@ def projection(x: np.ndarray) -> bool:
     return bool(np.abs(cosine).max() < NEAR / 3 / np.sqrt(len(x)))
 
 
-def label(x: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether a column of x (N, D) tells a class apart, or all: one value within each, not the same in all.
+class Bounds:
+    """The least and greatest value (K, D) of each column within each class, gathered a block of rows at a time.
 
-    Values are told apart to one in LEVELS of their column's range. Columns of few values that could have come out so by
-    chance do not count.
+    labels: of all rows that will be added; rows of another label, as "", are passed over.
     """
-    classes, code = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
+
+    def __init__(self, labels: np.ndarray) -> None:
+        self._classes, self._counts = np.unique(labels, return_counts=True)
+        self._low = self._high = np.zeros((len(self._classes), 0))
+
+    def add(self, x: np.ndarray, labels: np.ndarray) -> None:
+        """Look at rows x (n, D)."""
+        if not self._low.size:
+            self._low = np.full((len(self._classes), x.shape[1]), np.inf, np.float32)
+            self._high = -self._low
+        for k, name in enumerate(self._classes):
+            own = x[labels == name]
+            np.minimum(self._low[k], own.min(0, initial=np.inf), out=self._low[k])
+            np.maximum(self._high[k], own.max(0, initial=-np.inf), out=self._high[k])
+
+    def tell_the_label(self) -> bool:
+        """Whether a column tells a class apart, or all: one value within each, not the same in all.
+
+        Values are told apart to one in LEVELS of their column's range. Columns of few values that could have come out
+        so by chance do not count.
+        """
+        if len(self._classes) < 2:
+            return False
+        least = self._low.min(0)
+        span = self._high.max(0) - least
+        scale = LEVELS / np.where(span > 0, span, 1)
+        low, high = np.rint((self._low - least) * scale), np.rint((self._high - least) * scale)
+        for column in np.flatnonzero((low == high).all(0) & (low.min(0) < low.max(0))):
+            groups = [self._counts[low[:, column] == value].sum() for value in np.unique(low[:, column])]
+            logarithm = np.log(low.shape[1]) + gammaln(np.add(groups, 1)).sum() - gammaln(self._counts.sum() + 1)
+            if logarithm < np.log(CHANCE):
+                return True
         return False
-    least, span = x.min(0), np.ptp(x, axis=0)
-    x = np.rint((x - least) * (LEVELS / np.where(span > 0, span, 1)))
-    low = np.array([x[code == k].min(0) for k in range(len(classes))])
-    high = np.array([x[code == k].max(0) for k in range(len(classes))])
-    telling = np.flatnonzero((low == high).all(0) & (low.min(0) < low.max(0)))
-    counts = np.bincount(code)
-    for column in telling:
-        groups = [counts[low[:, column] == value].sum() for value in np.unique(low[:, column])]
-        logarithm = np.log(x.shape[1]) + gammaln(np.add(groups, 1)).sum() - gammaln(len(x) + 1)
-        if logarithm < np.log(CHANCE):
-            return True
-    return False
 
 
 def _columns(x: np.ndarray) -> np.ndarray:
     """Up to LOOKED_AT columns that vary, spread evenly over all, as float64."""
-    some = x[:, _spread(x.shape[1], 4 * LOOKED_AT)].astype(np.float64)
+    some = x[:, spread(x.shape[1], CANDIDATES)].astype(np.float64)
     some = some[:, np.ptp(some, axis=0) > 0] if len(some) else some
-    return some[:, _spread(some.shape[1], LOOKED_AT)]
-
-
-def _spread(columns: int, most: int) -> np.ndarray:
-    """Up to ``most`` positions, spread evenly over the columns."""
-    return np.unique(np.linspace(0, columns, min(most, columns), endpoint=False).astype(int))
+    return some[:, spread(some.shape[1], LOOKED_AT)]
 
 
 def _same(values: np.ndarray) -> bool:

@@ -1,7 +1,8 @@
 """Networks: one of three back ends trains them, the same recipe step for step.
 
 A model whose registration names compiled code (``compiled="mer_lib.models.…"``) is trained by it on a CPU, one that
-says ``stacked=True`` is trained on a GPU with all folds and seeds of its job at once; the plain loop trains the rest.
+says ``stacked=True`` is trained on a GPU with all folds and seeds of its job at once; the plain loop trains the rest,
+and whatever is read a batch at a time (rows.WHOLE).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import nn
 from mer_lib.learning.compiled import Compiled
 from mer_lib.learning.learner import Diverged, Recipe, State, Task, class_weights
 from mer_lib.learning.plain import Plain
+from mer_lib.learning.rows import Features, Rows
 from mer_lib.learning.seeds import derive
 from mer_lib.learning.stacked import Stacked
 from mer_lib.learning.tensors import probabilities
@@ -64,7 +66,9 @@ def _shape(entry: Entry, options: Mapping[str, Any]) -> tuple[int, ...] | None:
 class Network:
     """Learner around a torch model that ``build`` makes, (n, C, ...) -> (n, K) logits.
 
-    Features come channels last, (n, ..., C), as descriptors store them; vectors (n, D) pass as they are.
+    Features come channels last, (n, ..., C), as descriptors store them; vectors (n, D) pass as they are. A model with
+    losses of its own (several heads, auxiliary terms) has ``training_loss(x, truth, weight) -> (logits, loss)`` for
+    the batch (n, C, ...), its classes (n,) and the class weights (K,).
     ``compiled`` is a module with ``prepare`` and ``Fused`` (see Compiled), ``options`` are the model's own, ``reads``
     is the shape (...) of a sample; others are refused, whichever back end trains.
     """
@@ -91,8 +95,8 @@ class Network:
         if recipe.precision == "mixed" and self._device.type == "cpu":
             note("mixed precision is for a GPU; this is trained in float32", "set train.precision: float32")
 
-    def fit(self, x: np.ndarray, y: np.ndarray, *, seed: int) -> State:
-        """Train from scratch; cross-entropy, mini-batches in an order drawn anew each epoch, the last epoch's weights.
+    def fit(self, x: Features, y: np.ndarray, *, seed: int) -> State:
+        """Train from scratch in mini-batches, their order drawn anew each epoch; the weights of the last epoch.
 
         Raises Diverged.
         """
@@ -105,7 +109,8 @@ class Network:
         """
         for task in tasks:
             self._check(task.x)
-        groups = [list(tasks)] if self.at_once else [[task] for task in tasks]
+        together = self.at_once and not any(isinstance(task.x, Rows) for task in tasks)
+        groups = [list(tasks)] if together else [[task] for task in tasks]
         prepared: dict[int, Any] = {}
         states: list[State] = []
         for group in groups:
@@ -119,7 +124,7 @@ class Network:
                     raise BadInput(told, "lower folds_per_job, or train.batch") from None
         return states
 
-    def probabilities(self, state: State, x: np.ndarray) -> np.ndarray:
+    def probabilities(self, state: State, x: Features) -> np.ndarray:
         """(n, K) float32. Raises BadInput where the arrays are another network's, or ``x`` is of another shape."""
         self._check(x)
         with _alone(self._device):  # building a network draws first weights, which are thrown away
@@ -131,7 +136,7 @@ class Network:
                 raise BadInput(told, "use the options it was trained with") from None
             return probabilities(model, x, self._classes, self._device)
 
-    def _check(self, x: np.ndarray) -> None:
+    def _check(self, x: Features) -> None:
         if self._reads and x.shape[1:] != self._reads:
             told = f"the network reads samples of {self._reads}, these are of {x.shape[1:]}"
             raise BadInput(told, "use the descriptor that its registration names")
@@ -142,8 +147,12 @@ class Network:
             torch.manual_seed(derive(task.seed, "weights"))
             models.append(self._build())
         weights = [class_weights(task.y, self._classes, self._recipe.class_weights) for task in group]
+        x = group[0].x
+        if isinstance(x, Rows):
+            return Plain(models[0], group[0], weights[0], self._recipe, self._device)
+        if (self._compiled or self.at_once) and hasattr(models[0], "training_loss"):
+            raise TypeError("a loss of its own is for the plain loop: register it without compiled or stacked")
         if self._compiled:
-            x = group[0].x
             if id(x) not in prepared:  # the tasks hold their arrays: an id stays what it is
                 prepared.clear()
                 prepared[id(x)] = self._compiled.prepare(x, **self._options)

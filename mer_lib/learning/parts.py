@@ -34,7 +34,7 @@ class Parts:
         self._folder = folder
         if folder:
             digest = hashlib.blake2b(json.dumps(made, sort_keys=True).encode(), digest_size=16)
-            digest.update(samples.x.data)
+            digest.update(samples.scan.content.encode())
             digest.update(samples.table.to_csv().encode())
             self._digest = digest
 

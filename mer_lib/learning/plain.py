@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from mer_lib.learning.draws import with_own_dropout
 from mer_lib.learning.learner import Recipe, State, Task
+from mer_lib.learning.rows import Rows
 from mer_lib.learning.tensors import arrays, features, precision, probabilities, softmax
 
 
@@ -18,8 +19,9 @@ class Plain:
     def __init__(self, model: nn.Module, task: Task, weights: np.ndarray, recipe: Recipe, device: torch.device) -> None:
         self._model, self._recipe, self._device = model.to(device).train(), recipe, device
         self._dropouts = with_own_dropout(model, task.seed, on_device=device.type != "cpu")
-        self._data, self._truth = features(task.x, device), torch.tensor(task.y, device=device)
-        self._weight = torch.from_numpy(weights).to(self._data)
+        self._x, self._truth = task.x, torch.tensor(task.y, device=device)
+        self._data = None if isinstance(task.x, Rows) else features(task.x, device)
+        self._weight = torch.from_numpy(weights).to(device, torch.float32)
         self._optimizer = _optimizer(model, recipe)
         self._logits = torch.empty(0)
 
@@ -32,8 +34,7 @@ class Plain:
                 layer.rows = rows
                 layer.epoch.fill_(number)
             with precision(self._recipe, self._device):
-                logits = self._model(self._data[rows])
-                loss = F.cross_entropy(logits, self._truth[rows], weight=self._weight)
+                logits, loss = self._forward(self._batch(batch), self._truth[rows])
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self._optimizer.step()
@@ -41,6 +42,19 @@ class Plain:
             total += loss.detach()
         self._logits = torch.cat(seen)
         return np.array([bool(torch.isfinite(total))])
+
+    def _batch(self, rows: np.ndarray) -> torch.Tensor:
+        """These rows of the features: of those held on the device, or read now."""
+        if self._data is None:
+            return features(self._x[rows], self._device)
+        return self._data[torch.from_numpy(rows).to(self._device)]
+
+    def _forward(self, x: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits and loss: weighted cross-entropy, or what the model's own ``training_loss`` says."""
+        if own := getattr(self._model, "training_loss", None):
+            return own(x, truth, self._weight)
+        logits = self._model(x)
+        return logits, F.cross_entropy(logits, truth, weight=self._weight)
 
     def seen(self, which: int) -> np.ndarray:
         """See training.Steps."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +9,21 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from mer_lib.learning import guard, marks
+from mer_lib.learning import guard, marks, rows
+from mer_lib.learning.rows import Features, Rows
+from mer_lib.learning.scan import Scan, scan
 from mer_lib.problems import BadInput, note
 from mer_lib.registry import suggestion
 
 COLUMNS = ("clip", "dataset", "subject", "yaw", "label")
 OPTIONAL = ("copy", "source")
-GREYS = 16  # fewer distinct levels and two rows may agree by nature once they are rounded to 8 bits
-FEW = 64  # columns; rows of fewer that are counts, flags or shares of a few events agree by nature, rounded or not
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
     """N samples: ``x`` (N, ...) float32 and ``table`` (N rows: clip, dataset, subject, yaw, label, copy, source).
+
+    ``x`` is an array, or Rows that stay in their store.
 
     A view of a clip is a row under the clip's own id, with its yaw in degrees (0 is the original); so is a magnified or
     synthetic copy, with a name of its own in copy. Copies may train and are never scored. source is the recording that
@@ -30,7 +31,7 @@ class Samples:
     another missing column, unequal lengths or features that are not finite.
     """
 
-    x: np.ndarray
+    x: Features
     table: pd.DataFrame
 
     def __post_init__(self) -> None:
@@ -41,17 +42,13 @@ class Samples:
         table = self.table.reindex(columns=[*COLUMNS, *OPTIONAL]).reset_index(drop=True)
         text = {name: table[name].astype(object).fillna("") for name in ("label", *OPTIONAL)}
         object.__setattr__(self, "table", table.assign(**text))
-        object.__setattr__(self, "x", np.ascontiguousarray(self.x, np.float32))
-        if len(bad := np.flatnonzero(~_finite(self.x))):
+        if not isinstance(self.x, Rows):
+            object.__setattr__(self, "x", np.ascontiguousarray(self.x, np.float32))
+        if len(bad := np.flatnonzero(~rows.finite(self.x))):
             raise BadInput("its features hold NaN or infinity", "drop it (samples.finite)", clip=table["clip"][bad[0]])
 
     def __len__(self) -> int:
         return len(self.x)
-
-    @property
-    def flat(self) -> np.ndarray:
-        """(N, D) features, one vector a sample."""
-        return self.x.reshape(len(self), -1) if self.x.size else np.zeros((len(self), 0), np.float32)
 
     @cached_property
     def checked(self) -> Samples:
@@ -60,6 +57,11 @@ class Samples:
         return self
 
     @cached_property
+    def scan(self) -> Scan:
+        """What one pass over all features tells."""
+        return scan(self.x, self.table["label"].to_numpy(object).astype(str))
+
+    @property
     def fingerprints(self) -> np.ndarray:
         """(N,) uint64 digest of each row's features as an 8-bit picture, from its least to its greatest value.
 
@@ -67,31 +69,31 @@ class Samples:
         has one that was rounded. The very features where they have few levels; 0 (no one's) where two clips may well
         have the same: all values equal, or few columns of counts, flags or shares.
         """
-        return np.array([_fingerprint(row) for row in self.flat], np.uint64)
+        return self.scan.fingerprints
 
     @cached_property
     def scaling(self) -> str:
         """How each feature was scaled over all rows, in words; "" where it was not (``marks.scaling``)."""
-        return marks.scaling(self.flat)
+        return marks.scaling(self.scan.columns)
 
     @cached_property
     def projected(self) -> bool:
         """Whether the features were projected over all rows (``marks.projection``)."""
-        return marks.projection(self.flat)
+        return marks.projection(self.scan.columns)
 
     @cached_property
     def tell_the_label(self) -> bool:
-        """Whether a feature is the label in other words (``marks.label``)."""
-        known = (self.table["label"] != "").to_numpy()
-        return marks.label(self.flat[known], self.table["label"].to_numpy(object)[known].astype(str))
+        """Whether a feature is the label in other words (``marks.Bounds``)."""
+        return self.scan.bounds.tell_the_label()
 
 
-def finite(x: np.ndarray, table: pd.DataFrame) -> Samples:
+def finite(x: Features, table: pd.DataFrame) -> Samples:
     """Samples without the rows whose features hold NaN or infinity; each lost clip is noted."""
-    keep = _finite(x)
+    x = rows.held(x)
+    keep = rows.finite(x)
     for clip in table["clip"].to_numpy()[~keep]:
         note("its features hold NaN or infinity and it is left out", "look at its flow", clip=str(clip))
-    return Samples(x[keep], table[keep])
+    return Samples(rows.pick(x, np.flatnonzero(keep)), table[keep])
 
 
 def encode(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
@@ -101,19 +103,3 @@ def encode(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
         unknown = str(labels.to_numpy()[codes < 0][0])
         raise BadInput(f"label '{unknown}' is none of the classes {', '.join(classes)}", suggestion(unknown, classes))
     return codes.astype(np.int64)
-
-
-def _fingerprint(row: np.ndarray) -> int:
-    low, high = float(row.min(initial=np.inf)), float(row.max(initial=-np.inf))
-    if not low < high:
-        return 0
-    grey = np.rint((row.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
-    greys = np.count_nonzero(np.bincount(grey, minlength=256))
-    if greys < GREYS and len(row) < FEW and (2 * greys <= len(row) or (row == np.rint(row)).all()):
-        return 0
-    seen = grey if greys >= GREYS else row
-    return int.from_bytes(hashlib.blake2b(seen.tobytes(), digest_size=8).digest(), "big") or 1
-
-
-def _finite(x: np.ndarray) -> np.ndarray:
-    return np.isfinite(x.reshape(len(x), -1)).all(1) if len(x) else np.ones(0, bool)

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from mer_lib.learning.learner import Recipe
+from mer_lib.learning.rows import Features, size
 
-CHUNK = 256  # rows predicted at a time: bounds memory, and the same rows meet the same kernels
+CHUNK, BYTES = 256, 1 << 23  # rows predicted at a time, and their size: bounds memory; the same rows, the same kernels
 
 
 def features(x: np.ndarray, device: torch.device) -> torch.Tensor:
@@ -19,12 +20,13 @@ def features(x: np.ndarray, device: torch.device) -> torch.Tensor:
     return rows.movedim(-1, 1) if x.ndim > 2 else rows
 
 
-def probabilities(model: nn.Module, x: np.ndarray, classes: int, device: torch.device) -> np.ndarray:
+def probabilities(model: nn.Module, x: Features, classes: int, device: torch.device) -> np.ndarray:
     """(n, K) float32; leaves the model as it came, in training or not."""
     training = model.training
     model.eval()
+    step = max(1, min(CHUNK, BYTES * max(1, len(x)) // max(1, size(x))))
     with torch.inference_mode():
-        parts = [softmax(model(features(x[at : at + CHUNK], device))) for at in range(0, len(x), CHUNK)]
+        parts = [softmax(model(features(x[at : at + step], device))) for at in range(0, len(x), step)]
     model.train(training)
     return np.concatenate(parts) if parts else np.zeros((0, classes), np.float32)
 

@@ -128,7 +128,9 @@ def test_a_rare_great_movement_does_not_tell_its_class():
     rng = np.random.default_rng(0)
     for _ in range(50):
         x, labels = rng.pareto(0.5, (60, 100)), rng.choice(["a", "b", "c"], 60)
-        assert not marks.label(x, labels)
+        bounds = marks.Bounds(labels)
+        bounds.add(x, labels)
+        assert not bounds.tell_the_label()
 
 
 def test_a_feature_that_agrees_with_the_labels_of_few_clips_is_let_pass():

@@ -91,15 +91,16 @@ def opened(snakemake, stage, path):
 
 
 def samples(snakemake):
-    """The features of all clips that are left, with the rows that say whose they are."""
+    """The features of all clips that are left, with the rows that say whose they are; large ones stay in the store."""
+    from mer_lib.learning.rows import Rows
     from mer_lib.learning.samples import finite
 
     table = clips.load(snakemake.input.clips).set_index("clip", drop=False)
-    with opened(snakemake, "features", snakemake.input.features) as features:
-        if not features.clips:
-            raise BadInput("no clip is left to learn from", "see problems.csv for why", file=snakemake.input.clips)
-        x, ids = features.column("x"), features.clips
-    return finite(x, table.loc[ids].assign(yaw=0).reset_index(drop=True))
+    features = opened(snakemake, "features", snakemake.input.features)
+    if not features.clips:
+        raise BadInput("no clip is left to learn from", "see problems.csv for why", file=snakemake.input.clips)
+    found = table.loc[features.clips].assign(yaw=0).reset_index(drop=True)
+    return finite(Rows(features.stored("x")), found)
 
 
 def header(snakemake, **inputs):
