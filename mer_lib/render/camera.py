@@ -15,16 +15,18 @@ from scipy.spatial.transform import Rotation
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: picture size and focal length in pixels, principal point in the middle of the picture."""
+    """A pinhole camera: picture size and focal length in pixels, and how far the principal point lies to the right of
+    and below the middle of the picture, in pixels (a picture that is cut out of another has it elsewhere)."""
 
     height: int
     width: int
     focal: float
+    shift: tuple[float, float] = (0.0, 0.0)
 
     @property
     def centre(self) -> tuple[float, float]:
         """The principal point (u, v) in pixels."""
-        return (self.width - 1) / 2, (self.height - 1) / 2
+        return (self.width - 1) / 2 + self.shift[0], (self.height - 1) / 2 + self.shift[1]
 
     @property
     def matrix(self) -> np.ndarray:

@@ -1,51 +1,21 @@
-"""Pictures of a moving mesh: pyrender behind one call.
+"""Pictures of a moving, lit mesh.
 
-The scene, the mesh's buffers and the off-screen picture live as long as the :class:`Renderer`; a new frame only
-replaces positions and normals in the vertex buffer. Pictures are drawn at twice the size and averaged down, so that
-edges and texture move smoothly by fractions of a pixel; depth is drawn at the size itself and is exact.
-OSMesa draws on the processor and is the default; ``PYOPENGL_PLATFORM=egl`` uses a graphics card.
+The scene, the mesh's buffers and the off-screen picture are kept (:mod:`mer_lib.render.gl`); a new frame only replaces
+positions and light in the vertex buffer. Pictures are drawn at twice the size and averaged down, so that edges and
+texture move smoothly by fractions of a pixel; depth is drawn at the size itself and is exact.
 """
 
 from __future__ import annotations
 
-import os
-import weakref
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 from scipy import sparse
 
-from mer_lib.problems import BadInput
 from mer_lib.render.camera import Camera
+from mer_lib.render.gl import Canvas, over
 
-os.environ.setdefault("PYOPENGL_PLATFORM", "osmesa")  # read once, when OpenGL is imported
-vars(np).setdefault("infty", np.inf)  # pyrender 0.1.45 was written for numpy 1
-
-REMEDY = (
-    "install the OpenGL libraries: apt-get install libosmesa6 libegl1 libgl1 libgl1-mesa-dri libopengl0 "
-    "(or set PYOPENGL_PLATFORM=egl on a machine with a graphics card)"
-)
-try:
-    import pyrender
-    import pyrender.renderer
-    from OpenGL import GL
-    from pyrender.shader_program import ShaderProgramCache
-except (ImportError, AttributeError, OSError) as error:  # PyOpenGL says "no library" in all three ways
-    raise BadInput(f"OpenGL cannot be loaded ({error})", REMEDY) from error
-
-OVERSAMPLING = 2
-NEAR, FAR = 0.05, 20.0
 WRAP = np.float32([0.4, 0.22, 0.18])
-
-
-def _without_multisampling(target, samples, *rest):
-    return GL.glRenderbufferStorageMultisample(target, 0, *rest)
-
-
-# pyrender asks for four samples a pixel where it can, and what it then reads as depth is smeared at silhouettes.
-pyrender.renderer.glRenderbufferStorageMultisample = _without_multisampling
 
 
 @dataclass(frozen=True)
@@ -115,20 +85,8 @@ class Renderer:
     def __init__(self, camera: Camera, surface: Surface) -> None:
         self.camera, self.surface = camera, surface
         self._adjacent = adjacency(surface.faces, len(surface.occlusion))
-        self._buffer = np.zeros((len(surface.corners), 11), np.float32)  # pyrender's: position, uv, mirror, colour
-        self._buffer[:, 3:5] = surface.uv
-        self._mesh = _primitive(surface)
-        self._lens = pyrender.IntrinsicsCamera(1, 1, 0, 0, znear=NEAR, zfar=FAR)
-        self._scene = pyrender.Scene(bg_color=[0.0] * 4)
-        self._scene.add(pyrender.Mesh([self._mesh]))
-        self._scene.add(self._lens)
-        try:
-            self._gl = pyrender.OffscreenRenderer(camera.width * OVERSAMPLING, camera.height * OVERSAMPLING)
-            self._gl._renderer._program_cache = ShaderProgramCache(str(Path(__file__).parent))
-            self._draw(OVERSAMPLING)  # makes the buffers that later drawings fill
-        except Exception as error:  # a missing driver shows as AssertionError, GLError, ValueError or ctypes' own
-            raise BadInput(f"no OpenGL context ({type(error).__name__}: {error})", REMEDY) from error
-        self.close = weakref.finalize(self, _release, self._gl)  # at the latest while OpenGL is still there
+        self._canvas = Canvas(camera.height, camera.width, surface.uv, surface.uv_faces, surface.texture)
+        self.close = self._canvas.close
 
     def picture(
         self, vertices: np.ndarray, pose: np.ndarray, light: Light | None = None, background: np.ndarray | int = 128
@@ -141,20 +99,16 @@ class Renderer:
         seen = self._move(vertices, pose)
         normals = smooth_normals(seen, self.surface.faces, self._adjacent)
         diffuse, mirror = (light or Light()).at(normals, self.surface.occlusion)
-        self._buffer[:, 5:7] = mirror[self.surface.corners]
-        self._buffer[:, 7:10] = diffuse[self.surface.corners]
-        self._upload()
-        large = self._draw(OVERSAMPLING)
-        rgba = cv2.resize(large, (self.camera.width, self.camera.height), interpolation=cv2.INTER_AREA)
-        behind = np.broadcast_to(np.asarray(background, np.uint16), (self.camera.height, self.camera.width, 3))
-        clear = 255 - rgba[..., 3:].astype(np.uint16)  # colours are zero where nothing is: they carry their cover
-        return (rgba[..., :3] + (behind * clear + 127) // 255).astype(np.uint8)
+        self._canvas.mirror[:] = mirror[self.surface.corners]
+        self._canvas.light[:] = diffuse[self.surface.corners]
+        self._canvas.upload()
+        return over(self._canvas.picture(self.camera), background)
 
     def depth(self, vertices: np.ndarray, pose: np.ndarray) -> np.ndarray:
         """The depth (H, W) float32 in metres at the pixels' centres, 0 where nothing is."""
         self._move(vertices, pose)
-        self._upload()
-        return self._draw(1, depth=True)
+        self._canvas.upload()
+        return self._canvas.depth(self.camera)
 
     def __enter__(self) -> Renderer:
         return self
@@ -164,43 +118,8 @@ class Renderer:
 
     def _move(self, vertices: np.ndarray, pose: np.ndarray) -> np.ndarray:
         seen = (vertices @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32) * np.float32([1, -1, -1])
-        self._buffer[:, :3] = seen[self.surface.corners]
+        self._canvas.position[:] = seen[self.surface.corners]
         return seen
-
-    def _upload(self) -> None:
-        self._gl._platform.make_current()
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._mesh._buffers[0])
-        GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, self._buffer.nbytes, self._buffer)
-
-    def _draw(self, scale: int, *, depth: bool = False) -> np.ndarray:
-        """Draw ``scale`` times as large as the picture. Returns colours (H, W, 4) uint8 or, at the end, the depth."""
-        (u, v), gl = self.camera.centre, self._gl._renderer
-        self._lens.fx = self._lens.fy = self.camera.focal * scale
-        self._lens.cx, self._lens.cy = (u + 0.5) * scale, (v + 0.5) * scale  # OpenGL counts from the pixels' edges
-        gl.viewport_width, gl.viewport_height = self.camera.width * scale, self.camera.height * scale
-        self._gl._platform.make_current()
-        flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
-        if self._gl._platform.supports_framebuffers():
-            return gl.render(self._scene, flags | pyrender.RenderFlags.OFFSCREEN)[1 if depth else 0]
-        gl.render(self._scene, flags)
-        if depth:
-            return gl.read_depth_buf()
-        pixels = GL.glReadPixels(0, 0, gl.viewport_width, gl.viewport_height, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
-        return np.frombuffer(pixels, np.uint8).reshape(gl.viewport_height, gl.viewport_width, 4)[::-1]
-
-
-def _release(gl: pyrender.OffscreenRenderer) -> None:
-    """Free a context and what is in it. pyrender alone would end EGL's display too, which all contexts share."""
-    renderer, platform = gl._renderer, gl._platform
-    gl._renderer = gl._platform = None
-    platform.make_current()
-    renderer.delete()
-    if platform.supports_framebuffers():
-        from OpenGL.EGL import eglDestroyContext  # cannot be imported under OSMesa
-
-        eglDestroyContext(platform._egl_display, platform._egl_context)
-    else:
-        platform.delete_context()
 
 
 def smooth_normals(vertices: np.ndarray, faces: np.ndarray, adjacent: sparse.csr_array) -> np.ndarray:
@@ -216,17 +135,3 @@ def adjacency(faces: np.ndarray, vertices: int) -> sparse.csr_array:
     columns = np.repeat(np.arange(len(faces)), 3)
     ones = np.ones(faces.size, np.float32)
     return sparse.csr_array((ones, (faces.ravel(), columns)), shape=(vertices, len(faces)))
-
-
-def _primitive(surface: Surface) -> pyrender.Primitive:
-    corners = len(surface.corners)
-    texture = pyrender.Texture(source=surface.texture, source_channels="RGBA")
-    material = pyrender.MetallicRoughnessMaterial(baseColorTexture=texture, alphaMode="OPAQUE")
-    return pyrender.Primitive(
-        np.zeros((corners, 3)),
-        texcoord_0=surface.uv,
-        texcoord_1=np.zeros((corners, 2)),
-        color_0=np.ones((corners, 4)),
-        indices=surface.uv_faces,
-        material=material,
-    )
