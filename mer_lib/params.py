@@ -88,6 +88,7 @@ class Train(Block):
     weight_decay: Annotated[float, Field(ge=0)]
     batch: Count
     epochs: Count
+    max_steps: Count | None
     class_weights: Literal["none", "balanced"]
     sampling: Literal["shuffled", "balanced"]
     precision: Literal["float32", "mixed"]
@@ -165,6 +166,7 @@ class Settings(Block):
     motion: Motion
     descriptors: dict[str, dict[str, Any]]
     models: dict[str, dict[str, Any]]
+    recipes: dict[str, dict[str, Any]]
     classifier: Classifier
     train: Train
     evaluation: Evaluation
@@ -248,7 +250,7 @@ class Settings(Block):
             learner, (learner_name, options) = "classifier", self._classifier(where, given.pop("classifier", None))
         solved = registry.get(learner, learner_name)
         options = solved.complete({**options, **(given.pop("options", None) or {})})
-        train = _typed(Train, {**self.train.model_dump(), **(given.pop("train", None) or {})}, f"{where}.train")
+        train = self.recipe(method, given.pop("train", None) or {}, f"{where}.train")
         protocols = given.pop("protocol", self.protocols)
         protocols = [protocols] if isinstance(protocols, str) else protocols
         protocols = tuple(registry.get("protocol", protocol).name for protocol in protocols)
@@ -272,6 +274,10 @@ class Settings(Block):
             "seeds": seeds,
         }
         return _typed(Experiment, resolved, where)
+
+    def recipe(self, method: str, own: dict[str, Any], where: str) -> Train:
+        """How a method is trained: the block ``train``, then its recipe, then an experiment's ``own`` values."""
+        return _typed(Train, {**self.train.model_dump(), **self.recipes.get(method, {}), **own}, where)
 
     def _classifier(self, where: str, given: Any) -> tuple[str, dict[str, Any]]:
         """Name and options of an experiment's classifier: the block ``classifier``, unless it names its own, whose
@@ -316,6 +322,8 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
         merged["corpora"] = [defined.get(n, n) if isinstance(n, str) else n for n in names]
     settings = _typed(Settings, merged, str(path))
     settings.all_corpora()
+    for name in settings.recipes:
+        settings.recipe(registry.get("model", name).name, {}, f"recipes.{name}")
     settings.all_controls()
     for kind, named in (
         ("flow", settings.motion.flows),

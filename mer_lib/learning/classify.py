@@ -68,7 +68,6 @@ def counts(**values: Any) -> None:
 class Classifier:
     """Learner around a Machine: flatten, standardise by the rows it is given, fit."""
 
-    epochs: int | None = None
     fits = ("normalisation", "weights")
 
     def __init__(self, machine: Machine, recipe: Recipe, classes: int) -> None:

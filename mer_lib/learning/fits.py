@@ -13,6 +13,7 @@ from mer_lib.learning.folds import TEST, TRAIN, VALIDATION
 from mer_lib.learning.guard import Guarded
 from mer_lib.learning.learner import Diverged, Grouped, Learner, Recipe, State, Task, names
 from mer_lib.learning.protocols import inner_split
+from mer_lib.learning.rows import Features
 from mer_lib.learning.samples import encode
 from mer_lib.learning.seeds import derive
 from mer_lib.learning.tuning import tuned
@@ -27,9 +28,10 @@ class Fit:
         self.labels = _labels(guarded, recipe, classes, seed)
         self.drawn = derive(seed, self.fold)
         self.curves = Curves(self.fold, seed)
-        self._oracle = Oracle() if recipe.oracle else None
+        self._oracle, self._recipe = Oracle() if recipe.oracle else None, recipe
         self._classes = tuple(classes)
-        self._watched, self._truth = np.zeros((0, 0), np.float32), np.zeros(0, np.int64)
+        self._watched: Features = np.zeros((0, 0), np.float32)
+        self._truth = np.zeros(0, np.int64)
 
     def selection(self, learner: Learner) -> Task:
         """The training without the inner validation subjects, watched on them; its curve says how many epochs serve."""
@@ -38,12 +40,17 @@ class Fit:
         x, table = inner.take(inner.rows(TRAIN), *learner.fits)
         other, told = inner.take(inner.rows(VALIDATION), "selection")
         observe = partial(self._validated, self.labels[told["clip"]].to_numpy())
-        return Task(x, self._encoded(table), self.drawn, learner.epochs, observe, other)
+        return Task(x, self._encoded(table), self.drawn, self._recipe.passes(len(x)), observe, other)
 
-    def training(self, x: np.ndarray, table: pd.DataFrame, epochs: int) -> Task:
-        """The training on the whole training side: its rows as the guard hands them out, the same for every seed."""
+    def training(self, x: Features, table: pd.DataFrame) -> Task:
+        """The training on the whole training side: its rows as the guard hands them out, the same for every seed.
+
+        With an inner split its curve, made before, says for how many epochs.
+        """
         self.guarded.watch(self._hold)
         watched = self._watched if len(self._watched) else None
+        chosen = self._recipe.selection == "inner"
+        epochs = best_epoch(self.curves.frame()) if chosen else self._recipe.passes(len(x))
         return Task(x, self._encoded(table), self.drawn, epochs, self._observed, watched)
 
     def solved(self, learner: Learner) -> tuple[Learner, State]:
@@ -68,7 +75,7 @@ class Fit:
     def _encoded(self, table: pd.DataFrame) -> np.ndarray:
         return self.labels[table["clip"]].to_numpy()
 
-    def _hold(self, x: np.ndarray, table: pd.DataFrame) -> None:
+    def _hold(self, x: Features, table: pd.DataFrame) -> None:
         self._watched, self._truth = x, encode(table["label"], self._classes)
 
     def _validated(self, truth: np.ndarray, epoch: int, _: np.ndarray, __: np.ndarray, seen: np.ndarray) -> None:
@@ -100,12 +107,10 @@ def fit_each(fits: Sequence[Fit], learner: Learner, recipe: Recipe) -> list[tupl
             raise BadInput("a classifier has no epochs to choose", "set train.selection: fixed")
         found = [fit.solved(learner) for fit in fits]
     else:
-        epochs = [learner.epochs] * len(fits)
         if recipe.selection == "inner":
             _trained(fits, learner, [fit.selection(learner) for fit in fits])
-            epochs = [best_epoch(fit.curves.frame()) for fit in fits]
         taken = {fit.guarded: fit.guarded.take(fit.guarded.rows(TRAIN), *learner.fits) for fit in fits}
-        tasks = [fit.training(*taken[fit.guarded], number) for fit, number in zip(fits, epochs, strict=True)]
+        tasks = [fit.training(*taken[fit.guarded]) for fit in fits]
         found = [(learner, state) for state in _trained(fits, learner, tasks)]
     for fit in fits:
         fit.guarded.seal()

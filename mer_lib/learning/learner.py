@@ -36,6 +36,7 @@ class Recipe:
     weight_decay: float = 0.0
     batch: int = 256
     epochs: int = 800
+    max_steps: int | None = None
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     precision: Literal["float32", "mixed"] = "float32"
@@ -54,10 +55,16 @@ class Recipe:
         ):
             if (given := getattr(self, name)) not in known:
                 raise BadInput(f"train.{name}: no '{given}'", registry.suggestion(given, known))
-        if self.epochs < 1 or self.batch < 1 or not 0 < self.lr < math.inf:
-            raise BadInput("train: epochs, batch and lr must be positive", "correct params.yaml")
+        if min(self.epochs, self.batch, self.max_steps or 1) < 1 or not 0 < self.lr < math.inf:
+            raise BadInput("train: epochs, max_steps, batch and lr must be positive", "correct params.yaml")
         if not (0 <= self.momentum < 1 and 0 <= self.weight_decay < math.inf):
             raise BadInput("train: momentum lies from 0 to 1, weight_decay is not negative", "correct params.yaml")
+
+    def passes(self, rows: int) -> int:
+        """Epochs over ``rows`` samples: all of them, or as many as ``max_steps`` allows and at least one."""
+        if self.max_steps is None:
+            return self.epochs
+        return min(self.epochs, max(1, self.max_steps // -(-rows // self.batch)))
 
 
 class Diverged(ArithmeticError):
@@ -86,10 +93,9 @@ class Task:
 class Learner(Protocol):
     """A method with its options, bound to a number of classes K.
 
-    ``epochs`` is None where nothing is iterated; ``fits`` names what is fitted on the training rows (guard.ALLOWED).
+    ``fits`` names what is fitted on the training rows (guard.ALLOWED).
     """
 
-    epochs: int | None
     fits: tuple[str, ...]
 
     def fit(self, x: Features, y: np.ndarray, *, seed: int) -> State:

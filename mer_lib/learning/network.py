@@ -68,7 +68,8 @@ class Network:
 
     Features come channels last, (n, ..., C), as descriptors store them; vectors (n, D) pass as they are. A model with
     losses of its own (several heads, auxiliary terms) has ``training_loss(x, truth, weight) -> (logits, loss)`` for
-    the batch (n, C, ...), its classes (n,) and the class weights (K,).
+    the batch (n, C, ...), its classes (n,) and the class weights (K,); one that starts from others' weights takes them
+    in ``warm_start()``, called once before a training and never to predict.
     ``compiled`` is a module with ``prepare`` and ``Fused`` (see Compiled), ``options`` are the model's own, ``reads``
     is the shape (...) of a sample; others are refused, whichever back end trains.
     """
@@ -91,7 +92,6 @@ class Network:
         self._device = torch.device(device)
         self._compiled, self._options = compiled, dict(options or {})
         self.at_once = at_once
-        self.epochs: int | None = recipe.epochs
         if recipe.precision == "mixed" and self._device.type == "cpu":
             note("mixed precision is for a GPU; this is trained in float32", "set train.precision: float32")
 
@@ -146,6 +146,8 @@ class Network:
         for task in group:
             torch.manual_seed(derive(task.seed, "weights"))
             models.append(self._build())
+            if hasattr(models[-1], "warm_start"):
+                models[-1].warm_start()
         weights = [class_weights(task.y, self._classes, self._recipe.class_weights) for task in group]
         x = group[0].x
         if isinstance(x, Rows):

@@ -119,6 +119,8 @@ def test_rules_never_pass_the_whole_configuration():
         ({"experiments": {"a": {"method": "bi_woof", "classifier": {"nam": "knn"}}}}, "did you mean 'name'"),
         ({"experiments": {"a": {"method": "bi_woof", "classifier": "kn"}}}, "no classifier 'kn'"),
         ({"models": {"ststnet": {"dropot": 0.1}}}, "no option 'dropot'"),
+        ({"recipes": {"ststnett": {}}}, "did you mean 'ststnet'"),
+        ({"recipes": {"ststnet": {"epoch": 3}}}, "recipes.ststnet: unknown key 'epoch'; did you mean 'epochs'"),
         ({"motion": {"onset_apex": "tvl2"}}, "no flow 'tvl2'"),
         ({"synthetic": {"strength": [3, 1]}}, "the smaller number comes first"),
         ({"corpora": [{"name": "a", "adapter": "folder"}, {"name": "a", "adapter": "folder"}]}, "stands twice"),
@@ -144,6 +146,14 @@ def test_mistakes_are_named(overrides, complaint):
         params.load(FILE, overrides)
     assert complaint in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_an_experiment_goes_over_its_recipe_and_that_over_train():
+    given = {"recipes": {"ststnet": {"lr": 0.5, "batch": 7}}, "train": {"epochs": 11, "lr": 0.1, "batch": 5}}
+    experiments = {"a": "ststnet", "b": {"method": "ststnet", "train": {"batch": 9}}, "c": "bi_woof"}
+    found = params.load(FILE, {**given, "experiments": experiments}).all_experiments()
+    told = {name: (found[name].train.epochs, found[name].train.lr, found[name].train.batch) for name in "abc"}
+    assert told == {"a": (11, 0.5, 7), "b": (11, 0.5, 9), "c": (11, 0.1, 5)}
 
 
 def test_names_pick_definitions():

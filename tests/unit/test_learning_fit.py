@@ -16,7 +16,7 @@ from mer_lib import weights
 from mer_lib.learning import fit
 from mer_lib.learning.fit import fit_all, join, run_folds
 from mer_lib.learning.folds import TEST
-from mer_lib.learning.learner import Fitted
+from mer_lib.learning.learner import Fitted, Recipe
 from mer_lib.learning.network import Network
 from mer_lib.learning.protocols import everything, make_folds
 from mer_lib.learning.samples import Samples, finite
@@ -351,3 +351,25 @@ def test_samples_without_numbers_are_left_out_by_name(data):
     with collect() as found:
         assert len(finite(x, data.table)) == len(data) - 1
     assert [p.clip for p in found] == ["toy/s01/c1"]
+
+
+@pytest.mark.parametrize(("steps", "passes"), [(None, 9), (1, 1), (5, 1), (6, 2), (100, 9)])
+def test_a_limit_of_steps_leaves_whole_passes_out(data, folds, steps, passes):
+    """9 training clips in batches of 4 are 3 steps a pass."""
+    train = {"epochs": 9, "batch": 4, "max_steps": steps}
+    curves = run_folds(data, folds[:1], **{**NET, "train": train}).curves
+    assert curves["epoch"].max() == passes
+
+
+def test_a_model_is_started_warm_for_training_only():
+    calls = []
+
+    def build():
+        model = ststnet(3)
+        model.warm_start = lambda: calls.append(1)
+        return model
+
+    learner, x = Network(build, Recipe(epochs=1), 3), np.zeros((3, 28, 28, 3), np.float32)
+    state = learner.fit(x, np.arange(3), seed=0)
+    learner.probabilities(state, x)
+    assert calls == [1]

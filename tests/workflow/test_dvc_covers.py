@@ -22,7 +22,7 @@ MADE_OF = {
     "descriptor": {"experiments"},
     "method": {"experiments"},
     "protocols": {"experiments", "protocols"},
-    "train": {"experiments", "train"},
+    "train": {"experiments", "train", "recipes"},
     "learner": {"experiments"},
     "learner_name": {"experiments", "classifier"},
     "seeds": {"experiments", "seeds"},
@@ -31,7 +31,7 @@ MADE_OF = {
 }
 OPTIONS = {"flow": {"motion"}, "descriptor": {"descriptors"}, "protocol": {"protocol_options"}}
 FINDERS = ("registry.get", "registry.entries", "SETTINGS.options")  # their first argument is a kind
-WHOLE_EXPERIMENT = {"experiments", "baselines", "protocols", "train", "seeds", "models", "classifier"}
+WHOLE_EXPERIMENT = {"experiments", "baselines", "protocols", "train", "seeds", "models", "recipes", "classifier"}
 # The clip table is a dependency of its own (clips.csv): what it is made of concerns the stage that makes it alone.
 TABLE = {"plan", "is_synthetic", "adapter", "filmed", "roots"}
 # Made when asked for, and versioned by nobody: the controls; a corpus of published features has no DVC stage.
