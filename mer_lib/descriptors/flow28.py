@@ -1,4 +1,7 @@
-"""Flow and strain from onset to apex at 28×28 pixels: what STSTNet, OFF-ApexNet and their successors read."""
+"""Flow and strain from onset to apex as small pictures: what STSTNet, OFF-ApexNet and their successors read.
+
+28×28 in most papers; 60×60 and, in 8 bits, 224×224 for networks that were made for such sizes.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +50,48 @@ def flow28(flow: np.ndarray, strain: np.ndarray, *, scaling: str = "image") -> n
     BadInput
         Unknown scaling; flow and strain that do not fit each other or are not finite.
     """
+    return _at(SIDE, flow, strain, scaling)
+
+
+@register(
+    "descriptor",
+    reads="onset_apex",
+    form="image",
+    title="Flow and strain at 60×60",
+    channels=("u", "v", "strain"),
+    paper="Xia, Peng, Khor, Feng, Zhao: Revealing the invisible with model and data shrinking for composite-database "
+    "micro-expression recognition (2020)",
+    doi="10.1109/TIP.2020.3018222",
+)
+def flow60(flow: np.ndarray, strain: np.ndarray, *, scaling: str = "image") -> np.ndarray:
+    """As ``flow28``, at 60×60: (N, 60, 60, 3) float32."""
+    return _at(60, flow, strain, scaling)
+
+
+@register(
+    "descriptor",
+    reads="onset_apex",
+    form="image",
+    title="Flow and strain at 224×224",
+    channels=("u", "v", "strain"),
+    paper="Khor, See, Liong, Phan, Lin: Dual-stream shallow networks for facial micro-expression recognition (2019)",
+    doi="10.1109/ICIP.2019.8802965",
+)
+def flow224(flow: np.ndarray, strain: np.ndarray) -> np.ndarray:
+    """As ``flow28`` scaled to 'image', at 224×224 and rounded to 8 bits: (N, 224, 224, 3) uint8."""
+    return np.rint(_at(224, flow, strain, "image")).astype(np.uint8)
+
+
+def _at(side: int, flow: np.ndarray, strain: np.ndarray, scaling: str) -> np.ndarray:
+    """u, v and strain at one size, (N, side, side, 3) float32: means over areas, or interpolated where it is larger."""
     if scaling not in SCALINGS:
         raise BadInput(f"no scaling '{scaling}'", f"one of {', '.join(SCALINGS)}")
     check_fields(flow, strain)
-    images = np.empty((len(flow), SIDE, SIDE, 3), np.float32)
+    images = np.empty((len(flow), side, side, 3), np.float32)
+    how = cv2.INTER_AREA if side <= min(strain.shape[1:]) else cv2.INTER_LINEAR
     for n in range(len(flow)):
         channels = np.dstack([flow[n], strain[n]]).astype(np.float32)
-        images[n] = cv2.resize(channels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        images[n] = cv2.resize(channels, (side, side), interpolation=how)
     return stretch(images) if scaling == "image" else images
 
 

@@ -21,15 +21,15 @@ SIDE = 224
     paper="Li, Wei, Wang, Zhou: Multi-scale joint feature network for micro-expression recognition (2021)",
     doi="10.1007/s41095-021-0217-9",
 )
-def flow_image(flow: np.ndarray, strain: np.ndarray) -> np.ndarray:
+def flow_image(flow: np.ndarray) -> np.ndarray:
     """Direction as hue, length as strength of colour, in proportion to the clip's longest flow (eq. 5 and 6).
 
     The field is brought to size before it is coded: means of directions, not of hues, which are a circle.
 
-    flow: (N, H, W, 2) pixels; strain: (N, H, W), not used.
+    flow: (N, H, W, 2) pixels.
     Returns (N, 224, 224, 3) uint8, RGB; white where nothing moves.
     """
-    check_fields(flow, strain)
+    check_fields(flow)
     fields = np.empty((len(flow), SIDE, SIDE, 2), np.float32)
     larger = max(flow.shape[1:3]) > SIDE
     for n, field in enumerate(flow):

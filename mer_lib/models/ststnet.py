@@ -1,4 +1,4 @@
-"""STSTNet, the shallow triple stream network, in the shape its paper prints."""
+"""STSTNet, the shallow triple stream network: as its paper prints it, and as its authors' PyTorch code has it."""
 
 from __future__ import annotations
 
@@ -30,6 +30,60 @@ def ststnet(classes: int, *, dropout: float = 0.5, batch_norm: bool = False) -> 
     convolution and ReLU. The paper's table shows neither; the authors' code has both. See ``STSTNet`` for the layers.
     """
     return STSTNet(classes, dropout=dropout, batch_norm=batch_norm)
+
+
+@register(
+    "model",
+    inputs="flow28",
+    title="STSTNet (authors' code)",
+    channels=3,
+    side=28,
+    parameters=1683,
+    stacked=True,
+    paper="Liong, Gan, See, Khor, Huang: Shallow triple stream three-dimensional CNN (STSTNet) (2019)",
+    doi="10.1109/FG.2019.8756567",
+    year=2019,
+    chosen="nothing: the layers, their order and names are those of the weights that the authors publish",
+)
+def ststnet_published(classes: int, *, dropout: float = 0.5) -> nn.Module:
+    """STSTNet as its authors' PyTorch code has it; loads their state dicts. ``dropout`` acts on each stream's maps.
+
+    The weights fit ``ststnet`` in number and shape as well, which would answer wrongly with them.
+    """
+    return Published(classes, dropout)
+
+
+class Published(nn.Module):
+    """(N, 3, 28, 28) of 0–255, channels u, v, strain → (N, classes) logits.
+
+    A stream: convolution 3×3 with padding 2 (30×30), ReLU, batch norm, max pool 3×3 / 3 with padding 1 (10×10),
+    dropout. Joined: average 2×2 / 2 (16 × 5×5), dense. The weights expect strain, v, u, so channels are turned round.
+    """
+
+    def __init__(self, classes: int, dropout: float) -> None:
+        super().__init__()
+        for k, width in enumerate(STREAMS, 1):
+            self.add_module(f"conv{k}", nn.Conv2d(3, width, kernel_size=3, padding=2))
+            self.add_module(f"bn{k}", nn.BatchNorm2d(width))
+            self.add_module(f"dropout{k}", nn.Dropout(dropout))
+        self.pool = nn.MaxPool2d(kernel_size=3, stride=3, padding=1)
+        self.average = nn.AvgPool2d(kernel_size=2)
+        self.fc = nn.Linear(sum(STREAMS) * 5 * 5, classes)
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 3, 28, 28) → (N, 16, 5, 5): the joined streams."""
+        x, streams = x.flip(1), []
+        for k in range(1, len(STREAMS) + 1):
+            stream = self.get_submodule(f"bn{k}")(torch.relu(self.get_submodule(f"conv{k}")(x)))
+            streams.append(self.get_submodule(f"dropout{k}")(self.pool(stream)))
+        return self.average(torch.cat(streams, dim=1))
+
+    def forward_head(self, features: torch.Tensor) -> torch.Tensor:
+        """(N, 16, 5, 5) → (N, classes) logits."""
+        return self.fc(features.flatten(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.forward_head(self.forward_features(x))
 
 
 class STSTNet(nn.Module):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mer_lib.descriptors.flow28 import flow28
+from mer_lib.descriptors.flow28 import flow28, flow60, flow224
 from mer_lib.problems import BadInput
 
 
@@ -65,3 +65,24 @@ def test_clips_do_not_mix():
 def test_bad_input_is_refused(flow, strain, options, says):
     with pytest.raises(BadInput, match=says):
         flow28(flow, strain, **options)
+
+
+def test_larger_pictures_are_the_same_fields():
+    """60×60 by area means, which may be taken twice; 224×224 against bilinear interpolation written out."""
+    flow, strain = fields(height=240, width=180)
+    stacked = np.concatenate([flow, strain[..., None]], axis=-1)
+    means = stacked.reshape(3, 60, 4, 60, 3, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(flow60(flow, strain, scaling="none"), means, atol=1e-5)
+    assert flow60(flow, strain).shape == (3, 60, 60, 3) and abs(flow60(flow, strain).max() - 255) < 1e-3
+
+    flow, strain = fields(height=112, width=112)
+    stacked = np.concatenate([flow, strain[..., None]], axis=-1).astype(float)
+    for axis in (1, 2):  # twice the size: weights 1/4 and 3/4, the border repeated
+        padded = np.concatenate([stacked.take([0], axis), stacked, stacked.take([-1], axis)], axis)
+        before, own, after = (padded.take(np.arange(112) + k, axis) for k in range(3))
+        both = np.stack([before / 4 + own * 3 / 4, own * 3 / 4 + after / 4], axis + 1)
+        stacked = both.reshape([224 if a == axis else n for a, n in enumerate(stacked.shape)])
+    low, high = stacked.min(axis=(1, 2), keepdims=True), stacked.max(axis=(1, 2), keepdims=True)
+    found = flow224(flow, strain)
+    assert found.dtype == np.uint8 and found.shape == (3, 224, 224, 3)
+    assert np.abs(found - 255 * (stacked - low) / (high - low)).max() < 0.51
