@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from mer_lib.problems import BadInput
 from mer_lib.whole import replacing
@@ -46,3 +46,31 @@ def _digest(tensors: dict[str, np.ndarray], card: str) -> str:
         total.update(f"|{name}|{array.dtype.str}|{array.shape}|".encode())
         total.update(array.data if array.size else b"")
     return total.hexdigest()[:32]
+
+
+def foreign(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a file that others made: safetensors, or a state dict of torch that holds tensors and no code.
+
+    A wrapping ``state_dict`` and the prefix ``module.`` that parallel training leaves are taken off. Raises BadInput.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        import torch
+
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = found.get("state_dict", found)
+        return {name.removeprefix("module."): tensor.numpy() for name, tensor in found.items()}
+    except Exception as error:  # a file that is something else raises whatever its bytes come to
+        told = f"no file of weights ({' '.join(str(error).split())[:60]}…)"
+        raise BadInput(told, "give a state dict of tensors, as .safetensors or .pth", file=path) from None
+
+
+def digest(path: str | Path) -> str:
+    """A file's SHA-256. Raises BadInput where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"cannot be read ({error.strerror})", "name a file of weights", file=Path(path)) from None

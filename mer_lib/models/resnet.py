@@ -7,14 +7,13 @@ brings its own head.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mer_lib.problems import BadInput
+from mer_lib.weights import digest, foreign
 
 WIDTHS = (64, 128, 256, 512)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB: what its weights expect
@@ -81,15 +80,11 @@ def load_imagenet(trunk: ResNet18, path: str | Path) -> str:
     The classifier in it (``fc``) is left aside. Returns the file's SHA-256, which belongs on the model's card. Raises
     BadInput for a file that holds anything else; one that holds more than tensors is refused unread.
     """
-    path = Path(path)
     remedy = "give a ResNet-18 state dict with torchvision's names, as .safetensors or .pth"
+    tensors = {name: torch.from_numpy(array) for name, array in foreign(path).items() if not name.startswith("fc.")}
     try:
-        tensors = load_file(path) if path.suffix == ".safetensors" else _state_dict(path)
-        trunk.load_state_dict({name: t for name, t in tensors.items() if not name.startswith("fc.")})
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except Exception as error:  # a file that is something else raises whatever its bytes come to
-        raise BadInput(f"no ResNet-18 weights ({' '.join(str(error).split())[:200]})", remedy, file=path) from None
-
-
-def _state_dict(path: Path) -> dict[str, Tensor]:
-    return torch.load(path, map_location="cpu", weights_only=True)
+        trunk.load_state_dict(tensors)
+    except RuntimeError as error:
+        told = f"no ResNet-18 weights ({' '.join(str(error).split())[:200]})"
+        raise BadInput(told, remedy, file=Path(path)) from None
+    return digest(path)
