@@ -51,6 +51,7 @@ class Synthetic(Block):
     fps: Positive
     size: Annotated[int, Field(ge=64, le=2048)]
     strength: Annotated[tuple[Positive, Positive], Field(strict=False)]
+    type: Literal["micro", "macro"]
 
 
 class Ingest(Block):

@@ -43,7 +43,8 @@ HABIT = 0.6  # how far a subject's liking shifts the log-odds of a unit or a cla
 # Units that sheets code on one side ("L12", "R2"), and how often they are.
 ONE_SIDED = {2: 0.20, 4: 0.06, 10: 0.20, 12: 0.20, 14: 0.55, 15: 0.15}
 
-SECONDS = (0.15, 0.50)  # a clip's length: 30 to 100 frames at 200 fps
+# A clip's length: 30 to 100 frames at 200 fps; macro-expressions as long as those of CK+, 18 to 60 frames at 30 fps.
+SECONDS = {"micro": (0.15, 0.50), "macro": (0.60, 2.00)}
 LEAD = (0.06, 0.20)  # share of the clip before the onset …
 TAIL = (0.06, 0.42)  # … and after the offset; mostly short, now and then long enough for another movement
 RISE = (0.30, 0.60)  # where the apex stands between onset and offset
@@ -61,14 +62,18 @@ def index(
     clips: int = 6,
     seed: int = 1,
     fps: float = 200,
+    type: str = "micro",
 ) -> pd.DataFrame:
     """The embedded corpus of rendered faces: subjects × clips from a seed.
 
     name: the dataset in all ids; classes: must hold the three official ones; subjects: people; clips: of each;
-    seed: of every choice; fps: camera frames a second. ``root`` is where the videos will stand (sources are relative
+    seed: of every choice; fps: camera frames a second; type: micro, or macro for slow clips (how far they move is up to
+    the rendering's ``strength``). ``root`` is where the videos will stand (sources are relative
     to it); it need not exist. Raises BadInput for a count below 1, fewer than 10 fps, or a class that is lacking.
     """
     _check_options(subjects, clips, fps)
+    if type not in SECONDS:
+        raise BadInput(f"no expressions of type '{type}'", f"one of {', '.join(SECONDS)}", file="params.yaml")
     if lacking := [label for label in CLASS_SHARE if label not in classes]:
         raise BadInput(f"the synthetic corpus has the class '{lacking[0]}'", "add it to classes", file="params.yaml")
     people = np.repeat([f"s{i:02d}" for i in range(1, subjects + 1)], clips)
@@ -87,9 +92,9 @@ def index(
                 # AVI, because Matroska stamps every file with a random id: the same seed gives the same bytes
                 "source": [f"{person}/{name}.avi" for person, name in zip(people, names, strict=True)],
                 "kind": "video",
-                "type": "micro",
+                "type": type,
                 "fps": fps,
-                **_timing(seed, ids, fps),
+                **_timing(seed, ids, fps, SECONDS[type]),
                 "emotion": np.array(list(EMOTIONS))[emotions],
                 "label": np.array([label for label, _, _ in EMOTIONS.values()])[emotions],
                 "action_units": _action_units(seed, ids, subject_ids, emotions),
@@ -155,10 +160,10 @@ def _action_units(seed: int, ids: list[str], subject_ids: list[str], emotions: n
     return ["+".join(row[on]) for row, on in zip(words, present, strict=True)]
 
 
-def _timing(seed: int, ids: list[str], fps: int) -> dict[str, np.ndarray]:
+def _timing(seed: int, ids: list[str], fps: int, seconds: tuple[float, float]) -> dict[str, np.ndarray]:
     """Frames, onset, apex and offset (0-based) of each clip; onset < apex < offset < frames."""
     u = uniform(seed, ids, "timing", 4)
-    frames = np.maximum(np.rint((SECONDS[0] + u[:, 0] * np.ptp(SECONDS)) * fps), FEWEST_FRAMES).astype(int)
+    frames = np.maximum(np.rint((seconds[0] + u[:, 0] * np.ptp(seconds)) * fps), FEWEST_FRAMES).astype(int)
     onset = np.maximum(np.rint((LEAD[0] + u[:, 1] * np.ptp(LEAD)) * frames), 1).astype(int)
     offset = frames - 1 - np.rint((TAIL[0] + u[:, 2] ** 3 * np.ptp(TAIL)) * frames).astype(int)
     apex = onset + np.rint((RISE[0] + u[:, 3] * np.ptp(RISE)) * (offset - onset)).astype(int)

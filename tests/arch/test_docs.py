@@ -428,6 +428,6 @@ def test_the_truth_of_the_embedded_corpus_is_listed():
 
 
 def test_the_defaults_of_the_embedded_corpus_are_told():
-    told = re.findall(r"^\| `synthetic\.(\w+)` \| ([\d. to]+) \|", PAGES["docs/synthetic.md"], flags=re.M)
+    told = re.findall(r"^\| `synthetic\.(\w+)` \| ([\w. ]+) \|", PAGES["docs/synthetic.md"], flags=re.M)
     low, high = SETTINGS["synthetic"]["strength"]
     assert dict(told) == {k: str(v) for k, v in SETTINGS["synthetic"].items()} | {"strength": f"{low:g} to {high:g}"}

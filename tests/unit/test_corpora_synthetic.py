@@ -54,6 +54,17 @@ def test_two_corpora_of_the_same_options_are_different_people():
     assert not other["action_units"].equals(make()["action_units"])
 
 
+def test_macro_clips_are_slow_ones_of_other_people():
+    micro, macro = make(), index("nowhere", name="synthetic_macro", classes=CLASSES, type="macro", fps=30)
+    assert set(micro["type"]) == {"micro"} and set(macro["type"]) == {"macro"}
+    assert not set(micro["subject"]) & set(macro["subject"])
+    seconds = macro["frames"] / 30
+    assert seconds.between(0.6 - 1 / 60, 2 + 1 / 60).all() and seconds.max() > 1.5
+    assert ((macro["apex"] - macro["onset"]) >= 4).mean() > 0.9  # there is a frame half way
+    with pytest.raises(BadInput, match="no expressions of type 'posed'; one of micro, macro"):
+        make(type="posed")
+
+
 def test_classes_come_in_the_shares_that_are_meant():
     share = make(subjects=300, clips=20)["label"].value_counts(normalize=True)
     assert share["negative"] == pytest.approx(0.42, abs=0.02)

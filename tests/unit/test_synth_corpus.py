@@ -42,7 +42,7 @@ def pixels(vertices, pose, focal, size):
     return focal * seen[:, :2] / seen[:, 2:] + (size - 1) / 2
 
 
-@pytest.mark.parametrize("strength", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("strength", [1.0, 2.0, 3.0, 12.0])
 def test_largest_movement_of_the_units_is_what_was_asked_for(rows, studio, strength, monkeypatch):
     monkeypatch.setattr(acting, "IDLE_PIXELS", 0.0)
     for row in rows:
