@@ -74,6 +74,7 @@ class Motion(Block):
     onset_apex: Name
     frames: Name
     apex: Literal["returned", "largest", "halves"]
+    emr_factor: Annotated[float, Field(ge=1)]
     flows: dict[str, dict[str, Any]]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from mer_lib.ingest.media import Source
 from mer_lib.ingest.source import open_source
 from mer_lib.learning.learner import Fitted
 from mer_lib.motion import colour
-from mer_lib.motion.pairs import motion_of
+from mer_lib.motion.pairs import measured
 from mer_lib.problems import BadInput
 from mer_lib.spotting.apex import spot_apex
 from mer_lib.whole import replacing
@@ -74,9 +73,9 @@ def predict(
     registered = register(face.frames, face.landmarks, **stages["registered"])
     frames, landmarks = registered.frames, align.through(registered.homography, face.landmarks)
     at = apex - start if apex is not None else _spot(frames, stages["apex"])
-    measure = partial(motion_of, frames, flow=stages["motion"]["flow"], **stages["motion"]["options"])
-    shown = measure(at)
-    read = measure(None) if stages["motion"]["pairs"] == "frames" else shown
+    shown = measured(frames, at, {**stages["motion"], "pairs": "onset_apex"}, fps=source.fps)
+    other = stages["motion"]["pairs"] != "onset_apex"
+    read = measured(frames, at, stages["motion"], fps=source.fps) if other else shown
     stored = {"registered": {"frames": frames, "landmarks": landmarks}, "motion": read}
     descriptor = registry.get("descriptor", stages["descriptor"])
     features = describe(descriptor, lambda stage, name: stored[stage][name], stages["features"])

@@ -1,7 +1,8 @@
 """What a descriptor is handed: the stored arrays that its positional arguments are named after.
 
-A registration says ``reads="onset_apex"`` (motion of one pair of frames), ``"frames"`` (of every pair of neighbours),
-``"registered"`` (the frames themselves), or frames and one kind of motion: ``reads=("registered", "frames")``.
+A registration says ``reads="onset_apex"`` (motion of one pair of frames), ``"emr"`` (of one pair, after expression
+magnification and reduction), ``"frames"`` (of every pair of neighbours), ``"registered"`` (the frames themselves), or
+frames and one kind of motion: ``reads=("registered", "frames")``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from mer_lib.registry import Entry, RegistryError
 
 STORED = {"registered": ("frames", "landmarks"), "motion": ("flow", "strain", "pair")}
-PAIRS = ("onset_apex", "frames")
+PAIRS = ("onset_apex", "emr", "frames")
 
 
 def stages(entry: Entry) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mer_lib.motion.cuts import cuts, tell
+from mer_lib.motion.emr import emr
 from mer_lib.motion.flow import compute
 from mer_lib.motion.gray import to_gray
 from mer_lib.motion.strain import strain
@@ -14,6 +17,23 @@ BATCH = 32  # pairs at once: what bounds the memory of a long clip
 # Half the size of float32 for an error of at most 0.002 px in a flow of 4 px, a hundredth of what the best method errs
 # by (benchmarks/store.py). Readers compute in float32.
 STORED = np.float16
+
+
+def measured(
+    frames: np.ndarray, apex: int | None, options: dict[str, Any], *, fps: float, macro: bool = False
+) -> dict[str, np.ndarray]:
+    """What is stored of a clip under the options of the stage: ``motion_of`` for its ``pairs``.
+
+    'onset_apex': from onset to apex; 'emr': the same after expression magnification and reduction, which reads fps,
+    macro and the option ``factor``; 'frames': of every pair of neighbours. Raises BadInput.
+    """
+    if options["pairs"] == "frames":
+        apex = None
+    elif apex is None:
+        raise BadInput("no apex in the sheet and none to be spotted: nothing moves", "check onset and offset")
+    elif options["pairs"] == "emr":
+        frames, apex = emr(frames, apex, macro=macro, fps=fps, factor=options["factor"])
+    return motion_of(frames, apex, flow=options["flow"], **options["options"])
 
 
 def motion_of(frames: np.ndarray, apex: int | None, *, flow: str, **options) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mer_lib.motion.emr import emr
-from mer_lib.motion.pairs import motion_of
+from mer_lib.motion.pairs import measured, motion_of
 from mer_lib.problems import BadInput
 
 SIZE, FPS = 64, 100.0
@@ -60,3 +60,20 @@ def test_bad_input_is_refused():
             emr(frames, apex, macro=True, fps=FPS, factor=4.0)
     with pytest.raises(BadInput, match="no frame rate"):
         emr(frames, 2, macro=False, fps=float("nan"), factor=4.0)
+
+
+def test_the_stage_measures_between_the_pairs_that_its_options_name():
+    frames = clip(rise_and_fall(1.0))
+    options = {"flow": "dis", "options": {}, "factor": 4.0}
+    plain = measured(frames, 20, {**options, "pairs": "onset_apex"}, fps=FPS)
+    assert plain["pair"].tolist() == [[0, 20]]
+    np.testing.assert_array_equal(plain["flow"], motion_of(frames, 20, flow="dis")["flow"])
+    macro = measured(frames, 20, {**options, "pairs": "emr"}, fps=FPS, macro=True)
+    assert macro["pair"].tolist() == [[0, 10]]
+    micro = measured(frames, 20, {**options, "pairs": "emr"}, fps=FPS)
+    magnified = emr(frames, 20, macro=False, fps=FPS, factor=4.0)[0]
+    np.testing.assert_array_equal(micro["flow"], motion_of(magnified, 20, flow="dis")["flow"])
+    assert len(measured(frames, None, {**options, "pairs": "frames"}, fps=FPS)["pair"]) == 40
+    for pairs in ("onset_apex", "emr"):
+        with pytest.raises(BadInput, match="no apex in the sheet"):
+            measured(frames, None, {**options, "pairs": pairs}, fps=FPS)

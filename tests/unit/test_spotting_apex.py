@@ -163,7 +163,7 @@ def test_clips_without_an_apex_are_refused(strengths, onset, says):
 
 def test_the_workflow_loses_a_clip_without_an_apex_and_no_other(tmp_path, repository, monkeypatch):
     """A clip in which nothing moves gets no row where apexes are spotted, and is refused by name where one is read."""
-    row = namedtuple("row", ("clip", "apex"))
+    row = namedtuple("row", ("clip", "apex", "type", "fps"), defaults=("micro", 100.0))
     rows = [row("toy/a/still", None), row("toy/a/single", None), row("toy/a/moving", None), row("toy/a/named", 12)]
     clips = {"still": [1, 1, 1], "single": [1], "moving": bump_curve(7, 3, 1), "named": [0, 1, 2]}
     held = {f"toy/a/{name}": {"frames": sequence(strengths), "first": [10]} for name, strengths in clips.items()}
@@ -175,10 +175,9 @@ def test_the_workflow_loses_a_clip_without_an_apex_and_no_other(tmp_path, reposi
     monkeypatch.setitem(sys.modules, "_job", job)
 
     def run(script, output, apex):
-        made = {"options": {"flow": "dis", "options": {}, "method": "returned"}}
+        made = {"options": {"pairs": "onset_apex", "flow": "dis", "options": {}, "method": "returned"}}
         given = SimpleNamespace(
             params=SimpleNamespace(made=made), input=SimpleNamespace(registered="", apex=apex), output=[output],
-            wildcards=SimpleNamespace(pairs="onset_apex"),
         )  # fmt: skip
         runpy.run_path(str(repository / "workflow/scripts" / script), {"snakemake": given})
 

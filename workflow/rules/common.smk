@@ -148,7 +148,7 @@ def classes(corpus):
 
 
 def reads(descriptor):
-    """The stages that a descriptor reads: registered frames, the motion of onset_apex or of frames."""
+    """The stages that a descriptor reads: registered frames, and one kind of motion (reading.PAIRS)."""
     return reading.stages(registry.get("descriptor", descriptor))
 
 
@@ -215,4 +215,4 @@ wildcard_constraints:
     protocol=r"[a-z0-9_]+",
     descriptor=r"[a-z0-9_]+",
     experiment=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
-    pairs="onset_apex|frames",
+    pairs="|".join(reading.PAIRS),

@@ -61,11 +61,16 @@ def flow_options(name):
 
 
 def flow_of(wc):
-    return getattr(SETTINGS.motion, wc["pairs"])
+    return SETTINGS.motion.frames if wc["pairs"] == "frames" else SETTINGS.motion.onset_apex
+
+
+def motion_options(wc):
+    found = {"pairs": wc["pairs"], **flow_options(flow_of(wc))}
+    return {**found, "factor": SETTINGS.motion.emr_factor} if wc["pairs"] == "emr" else found
 
 
 def above_motion(wc):
-    spotted = wc["pairs"] == "onset_apex" and lacking_apex(wc["corpus"])
+    spotted = wc["pairs"] != "frames" and lacking_apex(wc["corpus"])
     return [(REGISTERED, wc), *([(APEX, wc)] if spotted else [])]
 
 
@@ -143,9 +148,9 @@ APEX = Stage(
 MOTION = Stage(
     "motion",
     lambda wc: ["mer_lib.motion.pairs", "mer_lib.store", registry.get("flow", flow_of(wc)).module],
-    lambda wc: {"pairs": wc["pairs"], **flow_options(flow_of(wc))},
+    motion_options,
     above_motion,
-    columns=("clip", "apex"),
+    columns=("clip", "apex", "type", "fps"),
 )
 FEATURES = Stage(
     "features",
@@ -208,7 +213,7 @@ def media_digest(wc):
 
 def spotted_apex(wc):
     """The spotted apexes of a shard, where it needs them."""
-    needed = wc.pairs == "onset_apex" and wc.shard in lacking_apex(wc.corpus)
+    needed = wc.pairs != "frames" and wc.shard in lacking_apex(wc.corpus)
     return f"results/{wc.corpus}/apex/{wc.shard}.csv" if needed else []
 
 

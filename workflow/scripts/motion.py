@@ -4,8 +4,7 @@ with job(snakemake):
     import pandas as pd
 
     from mer_lib import provenance
-    from mer_lib.motion.pairs import motion_of
-    from mer_lib.problems import BadInput
+    from mer_lib.motion.pairs import measured
     from mer_lib.store import write_shard
 
     made = snakemake.params.made
@@ -14,16 +13,10 @@ with job(snakemake):
 
         def make(row):
             first = int(registered.read(row.clip, "first")[0])
-            apex = None
-            if snakemake.wildcards.pairs == "onset_apex":
-                apex = spotted.get(row.clip, row.apex)
-                if pd.isna(apex):
-                    raise BadInput(
-                        "no apex in the sheet and none to be spotted: nothing moves", "check onset and offset"
-                    )
-                apex = int(apex) - first
+            apex = spotted.get(row.clip, row.apex)
+            apex = None if pd.isna(apex) else int(apex) - first
             frames = registered.read(row.clip, "frames")
-            return motion_of(frames, apex, flow=made["options"]["flow"], **made["options"]["options"])
+            return measured(frames, apex, made["options"], fps=row.fps, macro=row.type == "macro")
 
         inputs = {"registered": registered.digest}
         if snakemake.input.apex:
