@@ -55,6 +55,11 @@ class Light:
         """The same light, all of it ``factor`` times as bright."""
         return replace(self, key=self.key * factor, fill=self.fill * factor, room=self.room * factor)
 
+    def turned(self, yaw: float) -> Light:
+        """The lamps carried round the head by ``yaw`` degrees to the picture's right."""
+        (key, high), (fill, low) = self.key_from, self.fill_from
+        return replace(self, key_from=(key + yaw, high), fill_from=(fill + yaw, low))
+
     def lamps(self) -> tuple[np.ndarray, np.ndarray]:
         """Directions (2, 3) to the lamps in the axes of OpenGL's camera (x right, y up, z back), and strengths (2,)."""
         yaw, pitch = np.radians([self.key_from, self.fill_from]).T

@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from mer_lib.corpora import synthetic
 from mer_lib.faces import align
@@ -106,12 +107,59 @@ def exact_pairs(
             f"no pairs with n {n}, size {size}, amount {amount}, drift {drift}, light {light}, yaw {yaw}",
             "n from 1, size from 32, amount and drift from 0, light above -1, yaw within 60",
         )
+    made = [_pair(row, size, amount, noise, drift, light, yaw, seed) for row in _rows(n, seed).itertuples()]
+    return Pairs(*(np.stack(arrays) for arrays in zip(*made, strict=True)))
+
+
+def _rows(n: int, seed: int) -> pd.DataFrame:
+    """The clips whose people and expressions are shown."""
     classes = list(synthetic.CLASS_SHARE)
     table = synthetic.index("", name="pairs", classes=classes, subjects=PEOPLE, clips=-(-n // PEOPLE), seed=seed)
     turns = table.groupby("subject").cumcount()
-    rows = table.iloc[np.argsort(turns, kind="stable")[:n]]
-    made = [_pair(row, size, amount, noise, drift, light, yaw, seed) for row in rows.itertuples()]
-    return Pairs(*(np.stack(arrays) for arrays in zip(*made, strict=True)))
+    return table.iloc[np.argsort(turns, kind="stable")[:n]]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A face at rest and with an expression, from the front and as cameras beside it see the same moments.
+
+    frames: (2, S, S, 3) uint8 RGB; depth: (2, S, S) float32, interocular distances from the point between the eyes,
+    positive away from the camera, NaN where the wall is; landmarks: (2, 5, 2) float32 pixels; fov: degrees that the
+    crop's camera sees. Of V yaws: pictures (V, 2, S, S, 3) uint8; flow (V, S, S, 2) float32, exact, rest to expression,
+    NaN where the wall is; masks (V, S, S) bool of the first moment, face and moving as in :class:`Pairs`.
+    """
+
+    frames: np.ndarray
+    depth: np.ndarray
+    landmarks: np.ndarray
+    fov: float
+    pictures: np.ndarray
+    flow: np.ndarray
+    face: np.ndarray
+    moving: np.ndarray
+
+
+def exact_sides(
+    k: int, yaws: tuple[float, ...], *, size: int = 128, amount: float = 2.0, noise: bool = True, seed: int = 1
+) -> Sides:
+    """Person ``k`` (from 0) of :func:`exact_pairs`; the expression moves the frontal face by at most ``amount`` pixels.
+
+    yaws: degrees, within 60; size, noise, seed: as there. The lamps stand still with the person while cameras go round
+    them, and every view is cropped by where it shows the points of the skin that are the frontal face's landmarks.
+    """
+    row, rest, front = _person_at(k, size, 0.0, seed)
+    peak, _ = _peak(front, row, rest, amount, seed)
+    vertices = [front.turned(weights, front.angles) for weights in (rest, rest + peak)]
+    views = []
+    for yaw in yaws:
+        stage = _cropped_as(front, vertices[0], _person_at(k, size, yaw, seed)[2])
+        stage = replace(stage, studio=replace(stage.studio, light=stage.studio.light.turned(yaw)))
+        views.append(_view(stage, vertices, noise, stream(seed, row.clip, f"{yaw}")))
+    pictures, flow, face, moving = (np.stack(arrays) for arrays in zip(*views, strict=True))
+    frames, *_ = _view(front, vertices, noise, stream(seed, row.clip, "sensor"))
+    fov = 2 * np.degrees(np.arctan(size / 2 / (front.studio.camera.focal * align.scale_of(front.geometry))))
+    depth, landmarks = zip(*((_depth(front, v), five_landmarks(front.marks(v))) for v in vertices), strict=True)
+    return Sides(frames, np.stack(depth), np.stack(landmarks), float(fov), pictures, flow, face, moving)
 
 
 @lru_cache(maxsize=PEOPLE)
@@ -146,6 +194,10 @@ class _Stage:
         projected[..., :2] = align.transform(self.geometry, projected[..., :2])
         return projected
 
+    def marks(self, vertices: np.ndarray) -> np.ndarray:
+        """(68, 2): the landmarks in the crop."""
+        return self.seen(vertices[self.studio.person.head.landmarks], self.pose)[:, :2]
+
     def raster(self, vertices: np.ndarray) -> Raster:
         """What each pixel of the crop shows."""
         return rasterise(self.seen(vertices, self.pose), self.studio.person.surface.faces, self.size, self.size)
@@ -163,18 +215,66 @@ def _pair(row: Any, size, amount, noise, drift, light, yaw, seed) -> tuple[np.nd
     still = stage.turned(rest, stage.angles)
     raster = stage.raster(still)
     face, mouth, eyes = _regions(stage.studio, raster)
-
-    peak = expression(row.action_units, stage.studio.reach, stream(seed, row.clip, "micro"))
-    origin = stage.flow(raster, still, stage.pose)  # zero, up to rounding
-    alone = stage.flow(raster, stage.turned(rest + peak, stage.angles), stage.pose) - origin
-    moved = np.where(face, np.linalg.norm(alone, axis=-1), 0)
-    peak *= amount / moved.max()  # the picture is linear in the weights to 0.2 %
-
+    peak, moved = _peak(stage, row, rest, amount, seed)
     angles, pose = _drifted(stage, raster, face, rest, drift, stream(seed, row.clip, "drift"))
     later = stage.turned(rest + peak, angles)
     pictures = _photograph(stage, ((still, stage.pose), (later, pose)), noise, light, stream(seed, row.clip, "sensor"))
     moving = face & (moved >= MOVING * moved.max())
     return *pictures, stage.flow(raster, later, pose), face, moving, mouth, eyes
+
+
+def _peak(stage: _Stage, row: Any, rest: np.ndarray, amount: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (A, 2) that the expression adds, moving the face by at most ``amount`` pixels, and the length (S, S) of
+    the movement it was scaled from."""
+    still = stage.turned(rest, stage.angles)
+    raster = stage.raster(still)
+    peak = expression(row.action_units, stage.studio.reach, stream(seed, row.clip, "micro"))
+    origin = stage.flow(raster, still, stage.pose)  # zero, up to rounding
+    alone = stage.flow(raster, stage.turned(rest + peak, stage.angles), stage.pose) - origin
+    moved = np.where(_regions(stage.studio, raster)[0], np.linalg.norm(alone, axis=-1), 0)
+    return peak * (amount / moved.max()), moved  # the picture is linear in the weights to 0.2 %
+
+
+def _person_at(k: int, size: int, yaw: float, seed: int) -> tuple[Any, np.ndarray, _Stage]:
+    """(row, resting weights, stage) of a person."""
+    row = list(_rows(PEOPLE, seed).itertuples())[k]
+    rest = resting(row, seed)
+    return row, rest, _stage(row, rest, size, yaw, seed)
+
+
+def _cropped_as(front: _Stage, vertices: np.ndarray, side: _Stage) -> _Stage:
+    """The stage at the side, cropped by the points that the front shows at its landmarks: the middle of an eye's lids
+    lies behind the eye that is seen there, and comes out elsewhere when the head is turned."""
+    points = front.raster(vertices).sample(vertices, front.studio.person.surface.faces).astype(np.float32)
+    at = five_landmarks(front.marks(vertices))[:, None]
+    skin = cv2.remap(points, at[..., 0], at[..., 1], cv2.INTER_LINEAR)[:, 0]
+    five = side.studio.camera.project(skin, side.pose)[:, :2]
+    return replace(side, geometry=align.similarity(five, align.template(side.size, MARGIN)))
+
+
+def _view(stage: _Stage, vertices: list[np.ndarray], noise: bool, rng) -> tuple[np.ndarray, ...]:
+    """Both moments from one side: pictures (2, S, S, 3), flow, face, moving."""
+    raster = stage.raster(vertices[0])
+    face = _regions(stage.studio, raster)[0]
+    flow = stage.flow(raster, vertices[1], stage.pose)
+    length = np.where(face, np.linalg.norm(flow, axis=-1), 0)
+    pictures = _photograph(stage, [(v, stage.pose) for v in vertices], noise, 0.0, rng)
+    return np.stack(pictures), flow, face, face & (length >= MOVING * length.max())
+
+
+def _depth(stage: _Stage, vertices: np.ndarray) -> np.ndarray:
+    """Depth map (S, S) in interocular distances."""
+    raster, head = stage.raster(vertices), stage.studio.person.head
+    seen = vertices[head.landmarks] @ stage.pose[:3, :3].T + stage.pose[:3, 3]
+    eyes = np.stack([seen[36:42].mean(axis=0), seen[42:48].mean(axis=0)])
+    apart = np.linalg.norm(eyes[1] - eyes[0])
+    return np.where(raster.seen, (raster.depth - eyes[:, 2].mean()) / apart, np.nan).astype(np.float32)
+
+
+def five_landmarks(points: np.ndarray) -> np.ndarray:
+    """Eyes, tip of the nose and corners of the mouth (5, 2) out of iBUG's 68 points."""
+    five = [points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[30], points[48], points[54]]
+    return np.array(five, np.float32)
 
 
 def _stage(row: Any, rest: np.ndarray, size: int, yaw: float, seed: int) -> _Stage:
@@ -183,9 +283,8 @@ def _stage(row: Any, rest: np.ndarray, size: int, yaw: float, seed: int) -> _Sta
     angles = rng.normal(0, filming.POSE_SPREAD)
     right, up = rng.normal((0, filming.HEIGHT), filming.SHIFT_SPREAD)
     stage = _Stage(studio, facing(DISTANCE, yaw=yaw, shift=(right, up)), angles, np.eye(2, 3, dtype=np.float32), size)
-    points = stage.seen(stage.turned(rest, angles)[studio.person.head.landmarks], stage.pose)[:, :2]
-    five = [points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[30], points[48], points[54]]
-    return replace(stage, geometry=align.similarity(np.array(five), align.template(size, MARGIN)))
+    five = five_landmarks(stage.marks(stage.turned(rest, angles)))
+    return replace(stage, geometry=align.similarity(five, align.template(size, MARGIN)))
 
 
 def _regions(studio: Studio, raster: Raster) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from mer_lib.geometry.views import YAWS, film, render_views, surroundings, views
 from mer_lib.motion.flow import compute
 from mer_lib.motion.gray import to_gray
 from mer_lib.problems import BadInput
+from mer_lib.synth.pairs import exact_sides
 
 GRAZED = 70.0  # degrees from the frontal camera's sight: beyond it the outline is near
 
@@ -76,6 +77,18 @@ def test_a_mirrored_face_turned_the_other_way_is_the_mirrored_view():
     one = render_views(frames, depth, landmarks, [-25.0], fov=FOV)[0, 0]
     other = render_views(frames[:, :, ::-1], depth[:, :, ::-1], mirrored, [25.0], fov=FOV)[0, 0, :, ::-1]
     assert np.mean(np.abs(one.astype(int) - other) > 3) < 0.02  # the diagonals of the triangles are others
+
+
+@pytest.mark.parametrize("person", [0, 2])
+def test_a_view_of_a_face_is_what_a_camera_beside_it_sees(person):
+    """Rendered with the true depth, against the photograph from there: better than the front, and than its mirror."""
+    truth = exact_sides(person, (-35.0, 15.0), noise=False)
+    shown = render_views(truth.frames, truth.depth, truth.landmarks, (-35.0, 15.0), fov=truth.fov)[:, 0].astype(int)
+    inner = (slice(40, 100), slice(50, 80))
+    for view, true in zip(shown, truth.pictures[:, 0].astype(int), strict=True):
+        error = {name: np.abs(true - picture)[inner].mean() for name, picture in
+                 {"view": view, "front": truth.frames[0], "mirrored": view[:, ::-1]}.items()}  # fmt: skip
+        assert error["view"] < 5 and 2 * error["view"] < min(error["front"], error["mirrored"])
 
 
 @pytest.mark.parametrize("yaw", [-45.0, 25.0])

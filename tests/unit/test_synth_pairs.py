@@ -7,7 +7,7 @@ import pytest
 from mer_lib.faces.align import template
 from mer_lib.problems import BadInput
 from mer_lib.synth import pairs as pairs_module
-from mer_lib.synth.pairs import EYES, MARGIN, MOVING, exact_pairs
+from mer_lib.synth.pairs import EYES, MARGIN, MOVING, exact_pairs, exact_sides
 
 N = 3
 ROWS, COLUMNS = np.mgrid[:128, :128].astype(np.float32)
@@ -120,3 +120,36 @@ def test_a_larger_crop_shows_the_same_face():
 def test_impossible_conditions_are_refused(wrong):
     with pytest.raises(BadInput, match="no pairs with"):
         exact_pairs(**wrong)
+
+
+@pytest.fixture(scope="module")
+def sides():
+    return exact_sides(1, (0.0, 40.0), noise=False)
+
+
+def test_the_side_at_no_angle_is_the_front(sides):
+    assert np.abs(sides.pictures[0].astype(int) - sides.frames).mean() < 1  # but for the crop's own interpolation
+    pair = exact_pairs(2, amount=2.0, noise=False)
+    np.testing.assert_array_equal(sides.frames, [pair.first[1], pair.second[1]])
+    apart = length(sides.flow[0] - pair.flow[1])[sides.moving[0]]
+    assert np.quantile(apart, 0.9) < 0.05 < 0.5 < length(sides.flow[0])[sides.moving[0]].mean()
+
+
+def test_the_flow_of_a_side_explains_its_pictures(sides):
+    first, second = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in sides.pictures[1])
+    moved = {}
+    for share in (0, 0.5, 1, 1.5):
+        field = share * np.nan_to_num(sides.flow[1])
+        back = cv2.remap(second, COLUMNS + field[..., 0], ROWS + field[..., 1], cv2.INTER_CUBIC)
+        moved[share] = np.median(np.abs(back - first)[sides.moving[1]])
+    assert moved[1] < 1.2 and min(moved, key=moved.get) == 1
+
+
+def test_the_depth_of_a_face_has_its_order(sides):
+    eyes, nose, mouth = sides.landmarks[0, :2].mean(axis=0), sides.landmarks[0, 2], sides.landmarks[0, 3:].mean(axis=0)
+    depth = {name: sides.depth[0][tuple(at.round().astype(int)[::-1])] for name, at in
+             {"eyes": eyes, "nose": nose, "mouth": mouth, "ear": eyes - (52, 0)}.items()}  # fmt: skip
+    assert depth["nose"] < depth["mouth"] < depth["ear"] and depth["nose"] < depth["eyes"] < depth["ear"]
+    assert -0.7 < depth["nose"] - depth["eyes"] < -0.15  # interocular distances: one to four centimetres
+    assert np.isnan(sides.depth[0][0, 0])  # the wall
+    assert 5 < sides.fov < 60
