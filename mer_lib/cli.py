@@ -37,6 +37,10 @@ app = typer.Typer(
 )
 
 
+export = typer.Typer(no_args_is_help=True, help="Faces as meshes, and generated views, as files for other programs.")
+app.add_typer(export, name="export")
+
+
 @app.command()
 def metrics(
     file: Annotated[Path, typer.Argument(help="CSV file, one row a prediction.")],
@@ -196,6 +200,52 @@ def provenance(
 
     found = tracing.trace(file)
     typer.echo(json.dumps([each.row() for _, each, _ in found]) if as_json else tracing.text(found))
+
+
+@export.command("mesh")
+def export_mesh(
+    clip: Annotated[str, typer.Argument(help="Id of a clip whose depth is made: dataset/subject/name.")],
+    out: Annotated[Path, typer.Argument(help="The file, .glb (binary glTF).")],
+    frame: Annotated[int | None, typer.Option(help="Frame of its source, from 0; else the clip's first.")] = None,
+    corpus: Annotated[str, typer.Option(help="The corpus, where the id's data set is a part of a composite.")] = "",
+) -> None:
+    """A face in one frame as a surface with the frame as its texture, in metres, which any 3-D program opens.
+
+    Depth is that of the pipeline, made by: snakemake multiview
+
+    Example: mer export mesh synthetic/s01/c01 face.glb --frame 20
+    """
+    from mer_lib.commands.export import mesh, note
+
+    typer.echo(f"{out}: {mesh(clip, out, frame, corpus)}")
+    typer.echo(note(corpus or clip.partition("/")[0]), err=True)
+
+
+@export.command("views")
+def export_views(
+    corpus: Annotated[str, typer.Argument(help="A corpus whose views are made by: snakemake multiview")],
+    out: Annotated[Path, typer.Argument(help="A new folder for the pictures and their clips.csv.")],
+    pairs: Annotated[
+        str, typer.Option(help="onset_apex (two images a view) or frames (a video a view).")
+    ] = "onset_apex",
+    allowed: Annotated[
+        bool, typer.Option("--allowed", help="The licence and the people allow these files there.")
+    ] = False,
+) -> None:
+    """A corpus from the sides as plain files, with a sheet of clips and yaws that the adapter folder reads too.
+
+    Pictures of people belong to them and to the data set: for anything but rendered faces say that you may.
+
+    Example: mer export views synthetic views/
+    """
+    from mer_lib.commands.export import MAKE, views
+
+    done = views(corpus, out, pairs=pairs, allowed=allowed)
+    for problem in done.lost:
+        typer.echo(f"lost: {problem}", err=True)
+    if done.unmade:
+        typer.echo(f"{done.unmade} clips have no views yet; {MAKE}", err=True)
+    typer.echo(f"{out}: {done.clips} clips in {len(done.rows)} views, with clips.csv")
 
 
 Root = Annotated[

@@ -58,7 +58,7 @@ def cut(
     chosen = table[(table["type"] == kind) & (table["kind"] != "features")]
     if chosen.empty:
         raise BadInput(f"no {kind}-expression to cut among {len(table)} clips", "choose --type micro or --type macro")
-    _refuse_used(out)
+    empty_folder(out)
     rows = []
     for row in chosen.itertuples(index=False):
         try:
@@ -73,8 +73,8 @@ def cut(
     return sheet
 
 
-def _refuse_used(out: Path) -> None:
-    """Make the folder, which may be there if it is empty."""
+def empty_folder(out: Path) -> None:
+    """Make the folder, which may be there if it is empty. Raises BadInput where it holds anything."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         used = next(out.iterdir(), None) is not None

@@ -1,15 +1,16 @@
-"""Video written without loss: FFV1, the one codec of OpenCV that gives every bit back, in AVI: Matroska files carry a
-random number, so that the same frames would not be the same bytes."""
+"""Video and images written without loss: PNG, and FFV1, the one codec of OpenCV that gives every bit back, in AVI:
+Matroska files carry a random number, so that the same frames would not be the same bytes."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mer_lib.problems import BadInput
 from mer_lib.whole import replacing
@@ -36,6 +37,13 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> i
         if not _holds(part, count):  # OpenCV says nothing when a write fails
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     return count
+
+
+def write_images(folder: str | Path, frames: Mapping[int, np.ndarray]) -> None:
+    """Write (H, W, 3) uint8 RGB frames below ``folder`` as PNG files of their numbers, each whole or not at all."""
+    for number, frame in frames.items():
+        with replacing(Path(folder) / f"{number:06d}.png") as part:
+            Image.fromarray(frame).save(part, "PNG")
 
 
 def _open(path: Path, frame: np.ndarray, fps: float) -> cv2.VideoWriter:

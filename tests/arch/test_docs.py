@@ -17,7 +17,7 @@ import yaml
 
 from mer_lib import clips, meshes, params, problems, registry
 from mer_lib.cli import app
-from mer_lib.commands import listing
+from mer_lib.commands import export, listing
 from mer_lib.evaluation import comparisons, leaderboard, metrics
 from mer_lib.learning import curves, protocols
 from mer_lib.report import costs, page
@@ -72,7 +72,11 @@ def test_mer_is_called_as_it_can_be():
             assert set(words) <= {"--help"}, where
             continue
         assert words[0] in group.commands, f"{where}: mer {words[0]}"
-        known = {option for parameter in group.commands[words[0]].params for option in parameter.opts}
+        command = group.commands[words[0]]
+        if hasattr(command, "commands") and len(words) > 1:  # export mesh, export views
+            assert words[1] in command.commands, f"{where}: mer {words[0]} {words[1]}"
+            command = command.commands[words[1]]
+        known = {option for parameter in command.params for option in parameter.opts}
         for word in words[1:]:
             assert not word.startswith("--") or word in known, f"{where}: mer {words[0]} {word}"
         if words[0] == "list" and len(words) > 1:
@@ -183,6 +187,7 @@ TABLES = {
     "meshes.csv": lambda: list(meshes.COLUMNS),
     "/problems.csv": lambda: list(problems.COLUMNS),
     "/costs.csv": lambda: list(costs.COLUMNS),
+    "mer export views": lambda: list(export.COLUMNS),
     "/apex.csv": lambda: columns_in_script("spot.py"),
     "/curves/{protocol}/{experiment}.csv": lambda: list(curves.COLUMNS),
     "/metrics/{protocol}/{experiment}.json": lambda: list(metrics.summary(TINY)),
