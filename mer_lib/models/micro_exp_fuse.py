@@ -25,7 +25,7 @@ REGIONS = 2
     parameters=177088515,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
-    doi="10.1109/IJCNN.2019.8852419",
+    doi="10.48550/arXiv.1904.01390",
     year=2019,
     chosen="Dropout .5, ReLU after the convolutions and none after the dense layers, as in the authors' code; the "
     "joined vector has 172,800 values (Table II prints 86,400); grey levels are mapped to ±1.",
@@ -51,7 +51,7 @@ def micro_exp_fuse_intermediate(
     frames=18,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
-    doi="10.1109/IJCNN.2019.8852419",
+    doi="10.48550/arXiv.1904.01390",
     year=2019,
     chosen="As micro_exp_fuse_intermediate.",
 )
@@ -76,7 +76,7 @@ def micro_exp_fuse_intermediate_18(
     parameters=177221123,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
-    doi="10.1109/IJCNN.2019.8852419",
+    doi="10.48550/arXiv.1904.01390",
     year=2019,
     chosen="Dropout .5, ReLU after the convolutions and none after the dense layers, as in the authors' code; grey "
     "levels are mapped to ±1.",
@@ -101,7 +101,7 @@ def micro_exp_fuse_late(
     frames=18,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
-    doi="10.1109/IJCNN.2019.8852419",
+    doi="10.48550/arXiv.1904.01390",
     year=2019,
     chosen="As micro_exp_fuse_late.",
 )

@@ -22,7 +22,7 @@ FILTERS, POOL = 32, 3
     parameters=44241667,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
-    doi="10.1109/IJCNN.2019.8852419",
+    doi="10.48550/arXiv.1904.01390",
     year=2019,
     chosen="Dropout .5, ReLU after the convolution and the first dense layer and the dense layers' first weights are "
     "those of the authors' code; no dropout on the scores, where Table I shows one; grey levels are mapped to ±1.",
@@ -49,7 +49,7 @@ def micro_exp_stcnn(
     parameters=1643267,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
-    doi="10.1109/IJCNN.2019.8852419",
+    doi="10.48550/arXiv.1904.01390",
     year=2019,
     chosen="As micro_exp_stcnn.",
 )
