@@ -5,6 +5,7 @@ import pytest
 
 from mer_lib.descriptors.flow_emr import flow_emr, resized
 from mer_lib.descriptors.frames_flow import frames_flow
+from mer_lib.descriptors.grey_flow import grey_flow64x16
 from mer_lib.problems import BadInput
 
 
@@ -63,6 +64,16 @@ def test_flow_of_another_clip_is_refused():
     frames, flow = clip()
     with pytest.raises(BadInput, match="7 flows between 9 frames"):
         frames_flow(frames, flow[:-1])
+
+
+def test_grey_takes_the_place_of_colours_and_flow_stays():
+    rng = np.random.default_rng(2)
+    frames, flow = rng.integers(0, 256, (20, 64, 64, 3), np.uint8), rng.normal(0, 1, (19, 64, 64, 2)).astype(np.float32)
+    x, colour = grey_flow64x16(frames, flow), frames_flow(frames, flow, side=64, length=16)
+    assert x.shape == (1, 16, 64, 64, 3) and x.dtype == np.uint8
+    np.testing.assert_array_equal(x[..., 1:], colour[..., 3:])
+    luma = colour[..., :3] @ [0.299, 0.587, 0.114]  # Rec. 601
+    assert np.abs(x[..., 0] - luma).max() <= 1
 
 
 def test_flow_and_its_length_in_pixels_of_the_new_size():

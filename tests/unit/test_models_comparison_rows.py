@@ -1,4 +1,4 @@
-"""The networks that paper A compares with: pictures that vote."""
+"""The networks that paper A compares with: pictures that vote, and three streams of 3-D convolutions."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from mer_lib import registry
+from mer_lib.models.flow_3d_cnn import flow_3d_cnn
 from mer_lib.models.takalkar_cnn import synthetic, takalkar_cnn
 
 
@@ -22,11 +23,13 @@ def test_pictures_vote_by_their_mean_probability():
     assert model.forward_features(x).shape == (2, 12, 4096)
 
 
-def test_order_in_time_does_not_matter_to_pictures():
+def test_order_in_time_does_not_matter_to_pictures_and_does_to_streams():
     torch.manual_seed(0)
     x = frames(2, 1, 12, 128)
     pictures = takalkar_cnn(3).eval()
     torch.testing.assert_close(pictures(x), pictures(x.flip(2)))
+    streams, x = flow_3d_cnn(3).eval(), frames(2, 3, 16, 64)
+    assert (streams(x) - streams(x.flip(2))).abs().max() > 1e-4
 
 
 def test_every_picture_is_a_sample_of_the_loss():
@@ -64,7 +67,17 @@ def test_synthetic_pictures_are_mirrored_half_of_the_time():
     assert 150 < int(left.sum()) < 250
 
 
-@pytest.mark.parametrize("name", ["takalkar_cnn"])
+def test_streams_do_not_touch_before_they_are_joined():
+    torch.manual_seed(0)
+    model, x = flow_3d_cnn(3).eval(), frames(1, 3, 16, 64)
+    other = x.clone()
+    other[:, 2] = 128
+    assert model.forward_features(x).shape == (1, 3 * 64, 2, 8, 8)
+    same = (model.forward_features(x) == model.forward_features(other)).flatten(2).all(2)[0]
+    assert same[:128].all() and not same[128:].all()
+
+
+@pytest.mark.parametrize("name", ["takalkar_cnn", "flow_3d_cnn"])
 def test_it_reads_what_its_descriptor_gives_and_every_weight_learns(name):
     meta = registry.get("model", name).meta
     told = registry.get("descriptor", meta["inputs"])
@@ -73,3 +86,8 @@ def test_it_reads_what_its_descriptor_gives_and_every_weight_learns(name):
     F.cross_entropy(model(frames(3, meta["channels"], meta["frames"], meta["side"])), torch.arange(3)).backward()
     assert all(p.grad.abs().sum() > 0 for p in model.parameters())
     assert "ours" in meta["chosen"]  # neither paper's layers are known here, and the listing says so
+
+
+def test_too_few_frames_are_refused():
+    with pytest.raises(ValueError, match="give 8 at least"):
+        flow_3d_cnn(3, frames=7)
