@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from io import StringIO
 from pathlib import Path, PurePosixPath
 
@@ -30,6 +32,7 @@ _HEADER = ("name", "subject", "onset", "apex", "offset", "label")
 _COLUMNS = (*_HEADER, "source", "fps", "emotion", "action_units")
 _UNKNOWN = ("", "/", "-", "na", "nan", "none")  # how sheets write an empty cell
 _LISTED = 8
+_Lister = Callable[[Path], tuple[Mapping[str, list[Path]], Mapping[str, list[Path]]]]
 
 
 @register("corpus", "folder")
@@ -43,11 +46,11 @@ def index(root: str | Path, *, name: str, classes: Sequence[str]) -> pd.DataFram
     root = Path(root)
     sheet = _read_sheet(root)
     repeated = sheet.assign(name=sheet["name"].map(_bare)).duplicated(["subject", "name"], keep=False)
-    seen, rows = set(), []
+    seen, rows, listed = set(), [], cache(_listed)
     for line, given, again in zip(sheet.index + 2, sheet.to_dict("records"), repeated, strict=True):
         clip = f"{name}/{given['subject']}/{_bare(given['name'])}"
         try:
-            row = _row(root, given, classes)
+            row = _row(root, given, classes, listed)
             if again:  # one recording, several clips
                 clip = f"{clip}@{0 if pd.isna(row['onset']) else row['onset']}"
             if clip in seen:
@@ -105,14 +108,14 @@ def _no_sheet(root: Path) -> BadInput:
     )
 
 
-def _row(root: Path, given: dict[str, str], classes: Sequence[str]) -> dict:
+def _row(root: Path, given: dict[str, str], classes: Sequence[str], listed: _Lister) -> dict:
     """One row of the sheet as columns of the clip table; raises BadInput for what cannot be used."""
     for column in ("name", "subject"):
         if not given[column]:
             raise BadInput(f"no {column}", "fill the cell: a clip without it cannot be told from others")
     if given["subject"] in (".", "..") or "/" in given["subject"] or "\\" in given["subject"]:
         raise BadInput(f"subject '{given['subject']}' is no name", "name subjects without slashes")
-    source, kind = _resolve(root, given)
+    source, kind = _resolve(root, given, listed)
     row = {column: _position(column, given[column]) for column in ("onset", "apex", "offset")}
     for first, second in (("onset", "offset"), ("onset", "apex"), ("apex", "offset")):
         if not pd.isna(row[first]) and not pd.isna(row[second]) and row[first] > row[second]:
@@ -166,7 +169,7 @@ def _label(text: str, classes: Sequence[str]) -> str:
     return known.get(text.casefold(), "")
 
 
-def _resolve(root: Path, given: dict[str, str]) -> tuple[str, str]:
+def _resolve(root: Path, given: dict[str, str], listed: _Lister) -> tuple[str, str]:
     """(path relative to ``root``, kind) of a row's medium."""
     wanted = given["source"] or given["name"]
     places = [wanted] if given["source"] else [wanted, f"{given['subject']}/{wanted}"]
@@ -174,7 +177,7 @@ def _resolve(root: Path, given: dict[str, str]) -> tuple[str, str]:
         relative = PurePosixPath(place.replace("\\", "/"))
         if relative.is_absolute() or ".." in relative.parts:
             raise BadInput(f"'{wanted}' leaves the corpus's folder", "put or link the media inside it")
-        found = _matches(root, relative)
+        found = _matches(root, relative, listed)
         if len(found) > 1:
             names = ", ".join(sorted(path.name for path in found))
             raise BadInput(f"'{wanted}' may be any of {names}", "write the name with its ending")
@@ -191,7 +194,7 @@ def _is_frames(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() not in VIDEOS
 
 
-def _matches(root: Path, wanted: PurePosixPath) -> list[Path]:
+def _matches(root: Path, wanted: PurePosixPath, listed: _Lister) -> list[Path]:
     """What is called ``wanted`` below ``root``, else the videos so called but for the ending, else any such file.
 
     Names are compared in one Unicode form: a sheet typed on one system finds files and folders copied from another.
@@ -200,13 +203,21 @@ def _matches(root: Path, wanted: PurePosixPath) -> list[Path]:
         return [root]
     folders = [root]
     for part in wanted.parts[:-1]:
-        inside = [entry for folder in folders for entry in folder.iterdir()]
-        folders = [entry for entry in inside if _nfc(entry.name) == part and entry.is_dir()]
-    here = [entry for folder in folders for entry in folder.iterdir() if not entry.name.startswith(".")]
-    if exact := [entry for entry in here if _nfc(entry.name) == wanted.name]:
+        folders = [entry for folder in folders for entry in listed(folder)[0].get(part, ()) if entry.is_dir()]
+    exact, alike = ([e for f in folders for e in listed(f)[by].get(wanted.name, ())] for by in (0, 1))
+    if exact := [entry for entry in exact if not entry.name.startswith(".")]:
         return exact
-    alike = [entry for entry in here if entry.is_file() and _nfc(entry.stem) == wanted.name]
+    alike = [entry for entry in alike if not entry.name.startswith(".") and entry.is_file()]
     return [entry for entry in alike if entry.suffix.lower() in VIDEOS] or alike
+
+
+def _listed(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
+    """The entries of a folder by name, and by name without ending: a folder is listed once, not once a row."""
+    names, stems = defaultdict(list), defaultdict(list)
+    for entry in folder.iterdir():
+        names[_nfc(entry.name)].append(entry)
+        stems[_nfc(entry.stem)].append(entry)
+    return names, stems
 
 
 def _nfc(text: str) -> str:

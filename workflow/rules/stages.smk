@@ -10,6 +10,12 @@
 JOB = f"{HERE}/workflow/scripts/_job.py"  # what all scripts share; Snakemake itself compares the scripts
 
 
+@cache
+def records(corpus, columns):
+    """The rows of a corpus's table in these columns as plain values, worked out once: a shard's are a slice of them."""
+    return clips.records(plan(corpus)[0][list(columns)])
+
+
 class Stage:
     """What a stage will do, as data. `modules` and `options` are functions of the wildcards (a dict); `above` gives the
     stages it reads, each with its wildcards; `columns` are what it reads of the clip table."""
@@ -23,8 +29,8 @@ class Stage:
         wc = dict(wc)
         found = self.planned(without_shard(wc))
         if "shard" in wc:
-            rows = clips.records(shards(wc["corpus"])[wc["shard"]][self.columns])
-            found = {**found, "shard": wc["shard"], "rows": rows}
+            rows = records(wc["corpus"], tuple(self.columns))[shards(wc["corpus"])[wc["shard"]].index[0] :]
+            found = {**found, "shard": wc["shard"], "rows": rows[: SETTINGS.shards.size]}
         return found
 
     def planned(self, wc):
