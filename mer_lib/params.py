@@ -17,8 +17,10 @@ from mer_lib import registry
 from mer_lib.clips import OFFICIAL_CLASSES
 from mer_lib.problems import BadInput
 
+RESERVED = "depth"  # a folder of results/ that belongs to no corpus
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
@@ -63,6 +65,29 @@ class Faces(Block):
     margin: Annotated[float, Field(ge=0, le=2)]
     every: Count
     min_probability: Share
+
+
+class Scans(Block):
+    people: Annotated[int, Field(ge=0, le=10_000)]
+    shots: Count
+    sets: Annotated[list[Name], AfterValidator(_distinct)]
+    shots_a_scan: Count
+    turn: Annotated[tuple[NotNegative, NotNegative, NotNegative], Field(strict=False)]
+    shard: Count
+    seed: int
+
+
+class Depth(Block):
+    near: Annotated[float, Field(lt=0)]
+    far: Positive
+    threshold: Positive
+    lr: Positive
+    lr_last: Positive
+    batch: Count
+    epochs: Count
+    held_out: Share
+    imagenet: str
+    seed: int
 
 
 class Registration(Block):
@@ -164,6 +189,8 @@ class Settings(Block):
     synthetic: Synthetic
     ingest: Ingest
     faces: Faces
+    scans: Scans
+    depth: Depth
     registration: Registration
     motion: Motion
     descriptors: dict[str, dict[str, Any]]
@@ -194,6 +221,8 @@ class Settings(Block):
     def all_corpora(self) -> list[Corpus]:
         """The corpora chosen, adapters and their options checked."""
         found = [self._corpus(given) for given in self.corpora]
+        if any(c.name == RESERVED for c in found):
+            raise BadInput(f"corpora: results/{RESERVED} holds the depth network", "give the corpus another name")
         if doubled := {c.name for c in found if [x.name for x in found].count(c.name) > 1}:
             raise BadInput(f"corpora: the name '{doubled.pop()}' stands twice", "give each corpus its own name")
         return found
@@ -335,6 +364,9 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     ):
         for name, options in named.items():
             registry.get(kind, name).complete(options)
+    for name in settings.scans.sets:
+        if not registry.get("corpus", name).meta.get("meshes"):
+            raise BadInput(f"scans.sets: '{name}' holds no 3-D faces", "see `mer list corpora`", file=path)
     for name in (settings.motion.onset_apex, settings.motion.frames):
         registry.get("flow", name)
     return settings

@@ -20,6 +20,7 @@ from mer_lib.models.resnet import WIDTHS, ResNet18, standardised
 
 UP = (256, 128, 64, 32, 16)
 SKIPS = (WIDTHS[2], WIDTHS[1], WIDTHS[0], WIDTHS[0], 0)  # channels of the encoder's map that each iconv takes in
+FLAT = 1e-3  # first weights of the last layer
 STRIDE = 32  # the picture's side must be a multiple of it
 
 
@@ -44,6 +45,9 @@ class DepthNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)
+        nn.init.normal_(
+            self.disp.weight, std=FLAT
+        )  # starts in the middle of the range: ends of a sigmoid teach nothing
 
     def forward(self, pictures: Tensor) -> Tensor:
         maps = self.encoder.stages(standardised(pictures))

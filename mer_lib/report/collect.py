@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from mer_lib import clips as clip_table
+from mer_lib import weights
 from mer_lib.evaluation import comparisons, leaderboard
 from mer_lib.evaluation.predictions import read, unscored
 from mer_lib.provenance import file_digest, versions
-from mer_lib.report.data import Example, Key, ReportData
+from mer_lib.report.data import Depth, Example, Key, ReportData
 from mer_lib.store import Store
 
 FILMS = 3  # example clips that are shown as a film
@@ -85,6 +86,25 @@ def collect_controls(
         identity=[json.loads(Path(path).read_text(encoding="utf-8")) for path in identity],
         provenance={"Versions": versions()},
     )
+
+
+def collect_depth(metrics: str, pictures: str) -> ReportData:
+    """What the page of the depth network shows, from its files."""
+    found = depth_of(metrics, pictures)
+    return ReportData(
+        corpus="depth network",
+        synthetic=found.figures["embedded"],
+        clips=clip_table.table([]),
+        topic="depth",
+        depth=found,
+        provenance={"Versions": versions()},
+    )
+
+
+def depth_of(metrics: str, pictures: str) -> Depth:
+    """The depth network's figures and pictures."""
+    arrays, card = weights.load(pictures)
+    return Depth(json.loads(Path(metrics).read_text(encoding="utf-8")), arrays, card["names"])
 
 
 def _digest(path: str) -> str:

@@ -32,6 +32,20 @@ class Example:
     at: int = 0
 
 
+@dataclass(frozen=True)
+class Depth:
+    """The depth network: its figures (docs/contract.md, ``results/depth/metrics.json``) and pictures by name.
+
+    ``frames`` (n, S, S, 3) uint8, ``truth`` and ``found`` (n, S, S) of faces held out, called ``names``; ``mean``
+    (S, S) the mean face; ``real`` (m, S, S, 3) uint8 and ``real_found`` (m, S, S) of photographs. Depth is in
+    interocular distances, NaN where there is no face.
+    """
+
+    figures: Mapping[str, Any]
+    pictures: Mapping[str, np.ndarray]
+    names: Sequence[str]
+
+
 class Comparison(NamedTuple):
     """A difference of UF1 with its interval, its corrected p (NaN where not tested) and whether it is real."""
 
@@ -51,6 +65,7 @@ class ReportData:
     the names of the experiments that every other must beat, ``identity`` what ``learning.controls.identity`` returns
     with its ``descriptor``, ``settings`` the text of the settings in force (YAML) and ``provenance`` named groups of
     names and values, such as {'versions': {'torch': '2.13.0'}}.
+    ``depth`` is the depth network, where views are made with one.
     ``topic`` stands in the heading of a page that is not the report itself.
     """
 
@@ -69,6 +84,7 @@ class ReportData:
     problems: pd.DataFrame = field(default_factory=pd.DataFrame)
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     examples: Sequence[Example] = ()
+    depth: Depth | None = None
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: str = ""
 

@@ -15,6 +15,7 @@ from mer_lib.report import ui
 
 _BRIGHTEST = 99.5  # per cent of the pixels stay below the brightest colour
 _STRAIN = "magma"  # perceptually even, readable without colour vision and in grey
+_NOTHING = 128  # grey level of what has no value
 _FILM = {"format": "WEBP", "quality": 60, "method": 4}  # some 3 kB a frame of 256 × 128 pixels
 
 
@@ -32,6 +33,12 @@ def strain(field: np.ndarray, alt: str) -> Markup:
     """Strain (H, W) from black (0) to pale yellow: a single torn pixel at the border must not darken all the others."""
     top = float(np.percentile(field, _BRIGHTEST))
     return _image(_coloured(np.minimum(field / top, 1) if top > 0 else np.zeros_like(field)), alt, "PNG")
+
+
+def depth(field: np.ndarray, alt: str, ends: tuple[float, float]) -> Markup:
+    """A map (H, W) from pale yellow (``ends[0]``, near) to black (``ends[1]``, far), grey where it is NaN."""
+    share = np.clip((ends[1] - field) / (ends[1] - ends[0]), 0, 1)
+    return _image(np.where(np.isnan(field)[..., None], _NOTHING, _coloured(share)).astype(np.uint8), alt, "PNG")
 
 
 def film(frames: np.ndarray, alt: str, *, still: int, milliseconds: int = 80) -> Markup:

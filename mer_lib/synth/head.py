@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,12 @@ class Head:
         found[self.faces[np.isin(self.part, parts)]] = True
         return found
 
+    @property
+    def pupils(self) -> np.ndarray:
+        """(2,) vertices: the foremost of each eye, the subject's left one first."""
+        eyes = self.vertices_of("eye")
+        return np.array([_foremost(self.vertices, eyes & (side * self.vertices[:, 0] > 0)) for side in (1, -1)])
+
     def action_units(self) -> np.ndarray:
         """What each action unit moves at full strength: (A, 2, V, 3) float32 metres, in the order of ``ACTION_UNITS``;
         the second axis is the subject's left and right."""
@@ -91,12 +97,22 @@ class Head:
         """What turning each eye moves: (4, 2, V, 3) float32 metres, in the order of ``GAZES``."""
         return np.stack([self._sides(name) for name in GAZES])
 
+    @cached_property
+    def movements(self) -> np.ndarray:
+        """All of :meth:`action_units` and then of :meth:`gazes`, a row a unit or gaze and side: (2 A + 8, 3 V)."""
+        units, gazes = self.action_units(), self.gazes()
+        return np.concatenate([units.reshape(-1, units[0, 0].size), gazes.reshape(-1, gazes[0, 0].size)])
+
     def _sides(self, name: str) -> np.ndarray:
         if name + SIDES[0] in self.names:
             return np.stack([self.blend({name + side: 1}) for side in SIDES])
         whole = self.blend({name: 1})
         left = np.clip(self.vertices[:, :1] / (2 * MIDLINE) + 0.5, 0, 1)
         return np.stack([whole * left, whole * (1 - left)])
+
+
+def _foremost(vertices: np.ndarray, among: np.ndarray) -> int:
+    return int(np.argmax(np.where(among, vertices[:, 2], -np.inf)))
 
 
 @cache

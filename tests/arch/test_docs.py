@@ -19,6 +19,7 @@ from mer_lib import clips, meshes, params, problems, registry
 from mer_lib.cli import app
 from mer_lib.commands import export, listing
 from mer_lib.evaluation import comparisons, leaderboard, metrics
+from mer_lib.geometry import depth_error
 from mer_lib.learning import curves, protocols
 from mer_lib.report import costs, page
 from mer_lib.report.data import ReportData
@@ -190,6 +191,7 @@ TABLES = {
     "mer export views": lambda: list(export.COLUMNS),
     "/apex.csv": lambda: columns_in_script("spot.py"),
     "/curves/{protocol}/{experiment}.csv": lambda: list(curves.COLUMNS),
+    "results/depth/metrics.json": lambda: list(depth_error.KEYS),
     "/metrics/{protocol}/{experiment}.json": lambda: list(metrics.summary(TINY)),
 }
 

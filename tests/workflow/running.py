@@ -18,6 +18,8 @@ BIN = Path(sys.executable).parent
 # The smallest run that still has two shards, two groups of folds and two seeds.
 MINI = {
     "synthetic": {"subjects": 3, "clips": 2, "size": 160, "fps": 80},
+    "scans": {"people": 2, "shots": 1},
+    "depth": {"epochs": 1},
     "shards": {"size": 3},
     "folds_per_job": 2,
     "seeds": [0, 1],

@@ -178,6 +178,26 @@ def subjects_of(corpus):
 
 
 @cache
+def sitters():
+    """Who the depth network learns from: embedded people, and those of the 3-D sets with the files of their scans."""
+    found = [{"clip": f"embedded/{n:04d}", "set": "", "scans": []} for n in range(SETTINGS.scans.people)]
+    for name in SETTINGS.scans.sets:
+        table = in_one_line(registry.get("corpus", name).load(), root(name), name=name, classes=())
+        found += [
+            {"clip": subject, "set": name, "scans": rows["source"].tolist()}
+            for subject, rows in table.groupby("subject")
+        ]
+    return found
+
+
+@cache
+def sitter_shards():
+    """Shard name -> its sitters."""
+    people, size = sitters(), SETTINGS.scans.shard
+    return {f"{at // size:03d}": people[at : at + size] for at in range(0, len(people), size)}
+
+
+@cache
 def lacking_apex(corpus):
     """The shards in which some clip has no annotated apex."""
     return [shard for shard, rows in shards(corpus).items() if rows["apex"].isna().any()]

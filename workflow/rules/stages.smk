@@ -138,6 +138,27 @@ FACES = Stage(
     lambda wc: [(CORPUS, wc)],
     columns=("clip", "source", "kind", "frames", "onset", "offset"),
 )
+SHOTS = Stage(
+    "shots",
+    lambda wc: ["mer_lib.synth.sitters", "mer_lib.faces.detect", "mer_lib.store"],
+    lambda wc: {
+        **SETTINGS.scans.model_dump(include={"shots", "shots_a_scan", "turn", "seed"}),
+        **SETTINGS.faces.model_dump(include={"size", "margin", "min_probability"}),
+    },
+    lambda wc: [],
+)
+DEPTH_MODEL = Stage(
+    "depth_model",
+    lambda wc: ["mer_lib.geometry.depth_fit", "mer_lib.geometry.depth_show", "mer_lib.weights"],
+    lambda wc: {
+        **SETTINGS.depth.model_dump(),
+        "imagenet": imagenet_digest(),
+        "people": provenance.digest(sitters()),
+        "crop": SETTINGS.faces.model_dump(include={"size", "margin", "min_probability"}),
+    },
+    lambda wc: [(SHOTS, wc)],
+)
+DEPTH_MODEL_FILE = f"results/{params.RESERVED}/model.safetensors"
 REGISTERED = Stage(
     "registered",
     lambda wc: ["mer_lib.geometry.registration", "mer_lib.store"],
@@ -188,6 +209,24 @@ IDENTITY = Stage(
     lambda wc: {"seed": SETTINGS.seeds[0]},
     lambda wc: [(features_stage(wc), wc)],
 )
+
+
+def imagenet_digest():
+    """What the file of ImageNet weights holds; "" where none is named."""
+    named = SETTINGS.depth.imagenet
+    if named and not os.path.isfile(named):
+        raise WorkflowError(f"error: depth.imagenet: no file {named}; correct it, or leave it empty")
+    return provenance.file_digest([named]) if named else ""
+
+
+def made_of_shots(wc):
+    made = SHOTS.planned({"corpus": params.RESERVED})
+    return {**made, "shard": wc.shard, "rows": sitter_shards()[wc.shard]}
+
+
+def scans_of(wc):
+    """The files of the scans of a shard."""
+    return [os.path.join(root(s["set"]), scan) for s in sitter_shards()[wc.shard] for scan in s["scans"]]
 
 
 def made_of_subject(wc):
