@@ -129,6 +129,7 @@ def predict(
     apex: Annotated[int | None, typer.Option(help="Frame of the strongest movement; else it is spotted.")] = None,
     offset: Annotated[int | None, typer.Option(help="Last frame; else the clip's last.")] = None,
     picture: Annotated[Path, typer.Option(help="PNG with onset, apex, motion and probabilities.")] = Path("mer.png"),
+    saliency: Annotated[Path | None, typer.Option(help="PNG with what in a network's input speaks for it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Class probabilities of one clip by a trained model, and a picture of the motion they rest on.
@@ -143,6 +144,10 @@ def predict(
 
     found = predicting.predict(clip, model, onset=onset, apex=apex, offset=offset)
     predicting.picture(found, picture)
+    if saliency:
+        from mer_lib.commands import saliency as salient
+
+        salient.picture(found, saliency)
     if as_json:
         typer.echo(json.dumps({**found.facts(), "picture": str(picture)}))
         return

@@ -36,9 +36,11 @@ class Prediction:
     flow: np.ndarray
     strain: np.ndarray
     warning: str
+    features: np.ndarray
+    fitted: Fitted
 
     def facts(self) -> dict[str, Any]:
-        """All but the pictures, ready for JSON."""
+        """What is neither a picture nor the model, ready for JSON."""
         return {
             "probabilities": self.probabilities,
             "onset": self.onset,
@@ -90,6 +92,8 @@ def predict(
         flow=shown["flow"][0].astype(np.float32),
         strain=shown["strain"][0].astype(np.float32),
         warning=_warning(card),
+        features=features[0],
+        fitted=fitted,
     )
 
 

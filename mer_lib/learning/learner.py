@@ -167,8 +167,16 @@ class Fitted:
 
     def probabilities(self, x: np.ndarray, device: str = "cpu") -> np.ndarray:
         """(n, K) float32 probabilities, in the order of ``classes``, of features (n, ...)."""
-        learner = make(self.kind, self.name, len(self.classes), self.options, Recipe(), device)
-        return learner.probabilities(self.state, np.asarray(x, np.float32))
+        return self._learner(device).probabilities(self.state, np.asarray(x, np.float32))
+
+    def saliency(self, x: np.ndarray, device: str = "cpu") -> np.ndarray:
+        """(n, ...) float32: what raises the score of the predicted class, of features (n, ...). See Network."""
+        if self.kind != "model":
+            raise BadInput(f"'{self.name}' is a classifier, whose answer has no gradient", "name a network's model")
+        return self._learner(device).saliency(self.state, np.asarray(x, np.float32))
+
+    def _learner(self, device: str) -> Learner:
+        return make(self.kind, self.name, len(self.classes), self.options, Recipe(), device)
 
 
 def names(predicted: np.ndarray, classes: Sequence[str]) -> np.ndarray:

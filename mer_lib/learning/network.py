@@ -25,7 +25,7 @@ from mer_lib.learning.plain import Plain
 from mer_lib.learning.rows import Features, Rows
 from mer_lib.learning.seeds import derive
 from mer_lib.learning.stacked import Stacked
-from mer_lib.learning.tensors import probabilities
+from mer_lib.learning.tensors import features, probabilities
 from mer_lib.learning.training import Steps, train
 from mer_lib.problems import BadInput, note
 from mer_lib.registry import Entry
@@ -127,14 +127,34 @@ class Network:
     def probabilities(self, state: State, x: Features) -> np.ndarray:
         """(n, K) float32. Raises BadInput where the arrays are another network's, or ``x`` is of another shape."""
         self._check(x)
-        with _alone(self._device):  # building a network draws first weights, which are thrown away
-            model = self._build().to(self._device)
-            try:
-                model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
-            except RuntimeError as error:
-                told = f"the weights do not fit the network: {error}"
-                raise BadInput(told, "use the options it was trained with") from None
-            return probabilities(model, x, self._classes, self._device)
+        with _alone(self._device):
+            return probabilities(self._restored(state), x, self._classes, self._device)
+
+    def saliency(self, state: State, x: np.ndarray) -> np.ndarray:
+        """(n, ...) float32: by how much each value of ``x`` (n, ...) raises the score of the class predicted for it.
+
+        The gradient of the score before the softmax (Simonyan et al. 2014, arXiv:1312.6034) where it is positive.
+        Raises BadInput as ``probabilities``.
+        """
+        from captum.attr import Saliency
+
+        self._check(x)
+        with _alone(self._device):
+            model = self._restored(state).eval()
+            given = features(x, self._device).requires_grad_()
+            target = model(given).argmax(-1).detach()
+            found = Saliency(model).attribute(given, target, abs=False).clamp(min=0)
+        return (found.movedim(1, -1) if x.ndim > 2 else found).detach().cpu().numpy()
+
+    def _restored(self, state: State) -> nn.Module:
+        """The model with these weights; building it draws first weights, which are thrown away."""
+        model = self._build().to(self._device)
+        try:
+            model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+        except RuntimeError as error:
+            told = f"the weights do not fit the network: {error}"
+            raise BadInput(told, "use the options it was trained with") from None
+        return model
 
     def _check(self, x: Features) -> None:
         if self._reads and x.shape[1:] != self._reads:

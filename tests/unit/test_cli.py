@@ -133,7 +133,8 @@ def test_predict_draws_pictures_and_bars_of_one_height(tmp_path):
 
     shares = {"negative": 0.2, "positive": 0.7, "surprise": 0.1}
     gray, flow, strain = np.full((2, 64, 64, 3), 128, np.uint8), np.ones((64, 64, 2), np.float32), np.eye(64)
-    predict.picture(predict.Prediction(shares, 0, 5, True, tuple(gray), flow, strain, "careful"), tmp_path / "a.png")
+    found = predict.Prediction(shares, 0, 5, True, tuple(gray), flow, strain, "careful", strain, None)
+    predict.picture(found, tmp_path / "a.png")
     drawn = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
     onset, bars = drawn[:, : drawn.shape[1] // 8], drawn[:, -drawn.shape[1] // 8 :]
     photo, frame = (np.flatnonzero((part < 200).sum(1) > 0.8 * width) for part, width in ((onset, 100), (bars, 100)))

@@ -1,0 +1,94 @@
+"""What in the input speaks for the answer: against a gradient known beforehand, and the picture of it."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from mer_lib.commands import saliency
+from mer_lib.commands.predict import Prediction
+from mer_lib.learning.learner import Fitted, Recipe
+from mer_lib.learning.network import Network
+from mer_lib.models.micro_exp_stcnn import micro_exp_stcnn_18
+from mer_lib.problems import BadInput
+
+
+class Planes(nn.Module):
+    """(n, 2, 4, 4) -> (n, 3), linear: a class's gradient is its weights wherever one looks."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(32, 3)
+
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+
+def test_it_is_the_positive_part_of_the_gradient_of_the_predicted_class():
+    rng = np.random.default_rng(0)
+    weight, x = rng.normal(size=(3, 32)).astype(np.float32), rng.normal(size=(5, 4, 4, 2)).astype(np.float32)
+    state = {"head.weight": weight, "head.bias": np.zeros(3, np.float32)}
+    learner = Network(Planes, Recipe(), 3)
+    found, classes = learner.saliency(state, x), learner.probabilities(state, x).argmax(1)
+    assert found.shape == x.shape and len(set(classes)) > 1
+    for one, chosen in zip(found, classes, strict=True):
+        np.testing.assert_allclose(one, np.maximum(weight[chosen].reshape(2, 4, 4), 0).transpose(1, 2, 0), rtol=1e-6)
+
+
+def fitted(kind="model", name="micro_exp_stcnn_18"):
+    torch.manual_seed(0)
+    state = {name: tensor.numpy() for name, tensor in micro_exp_stcnn_18(3).state_dict().items()}
+    return Fitted(kind, name, ("negative", "positive", "surprise"), {}, state)
+
+
+def prediction(features, model):
+    still = np.zeros((8, 8, 3), np.uint8)
+    return Prediction(
+        probabilities={"negative": 0.2, "positive": 0.5, "surprise": 0.3}, onset=0, apex=4, spotted=False,
+        pictures=(still, still), flow=np.zeros((8, 8, 2)), strain=np.zeros((8, 8)), warning="", features=features,
+        fitted=model,
+    )  # fmt: skip
+
+
+def test_a_network_says_what_a_step_against_each_value_would_change():
+    model = fitted()
+    x = np.random.default_rng(1).integers(60, 200, (1, 18, 64, 64, 1)).astype(np.float32)
+    found = model.saliency(x)
+    network = micro_exp_stcnn_18(3).eval()
+    network.load_state_dict({name: torch.tensor(array) for name, array in model.state.items()})
+    scores = lambda x: network.double()(torch.tensor(x).double().movedim(-1, 1))[0].detach()  # noqa: E731
+    chosen = int(scores(x).argmax())
+    for at in np.argsort(found.ravel())[-3:]:
+        moved = x.ravel().astype(float)
+        moved[at] += 1e-3
+        slope = (scores(moved.reshape(x.shape))[chosen] - scores(x)[chosen]) / 1e-3
+        assert float(slope) == pytest.approx(found.ravel()[at], rel=1e-3)
+
+
+def test_a_tenth_is_marked_and_nothing_where_nothing_speaks():
+    values = np.random.default_rng(2).permutation(1000).reshape(10, 10, 10) + 1.0
+    assert saliency.marked(values).sum() == 100 and saliency.marked(values).ravel()[values.ravel() > 900].all()
+    assert not saliency.marked(np.zeros((3, 4, 4))).any()
+
+
+def test_picture_of_a_clip(tmp_path):
+    x = np.random.default_rng(3).integers(0, 256, (18, 64, 64, 1), np.uint8)
+    saliency.picture(prediction(x, fitted()), tmp_path / "why.png")
+    with Image.open(tmp_path / "why.png") as image:
+        grey = np.asarray(image.convert("L"))
+    assert image.format == "PNG" and grey.shape[1] > 2 * grey.shape[0]
+    assert (grey == 0).any() and (grey == 255).any()  # marked and not
+
+
+@pytest.mark.parametrize(
+    ("features", "model", "told"),
+    [
+        (np.zeros(20, np.float32), fitted(), "reads no pictures"),
+        (np.zeros((28, 28, 3), np.float32), fitted("classifier", "svm_linear"), "has no gradient"),
+    ],
+)
+def test_what_has_no_picture_or_gradient_is_refused(tmp_path, features, model, told):
+    with pytest.raises(BadInput, match=told):
+        saliency.picture(prediction(features, model), tmp_path / "why.png")
+    assert not list(tmp_path.iterdir())
