@@ -18,8 +18,10 @@ include: "workflow/rules/spotting.smk"
 include: "workflow/rules/motion.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/learning.smk"
+include: "workflow/rules/multiview.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/yaw.smk"
 
 
 rule all:

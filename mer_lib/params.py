@@ -31,6 +31,13 @@ def _distinct(values: tuple) -> tuple:
     return values
 
 
+def _turned(yaw: float) -> float:
+    if yaw == 0:
+        raise ValueError("0 is the recording itself, which stands beside the views anyway")
+    return yaw
+
+
+Yaw = Annotated[float, Field(ge=-80, le=80), AfterValidator(_turned)]
 # Sequences are lists in YAML, which strict types take for no tuples.
 ClassNames = Annotated[tuple[Name, ...], Field(min_length=2, strict=False), AfterValidator(_distinct)]
 Seeds = Annotated[tuple[int, ...], Field(min_length=1, strict=False), AfterValidator(_distinct)]
@@ -95,6 +102,13 @@ class Registration(Block):
     ransac_px: Positive
 
 
+class Views(Block):
+    yaws: Annotated[tuple[Yaw, ...], Field(min_length=1, strict=False), AfterValidator(_distinct)]
+    fov: Annotated[float, Field(ge=1, le=120)]
+    rest_px: Positive
+    renderer: Literal["raster", "pyrender"]
+
+
 class Motion(Block):
     onset_apex: Name
     frames: Name
@@ -124,6 +138,11 @@ class Train(Block):
     control: Literal["none", "permuted"]
 
 
+class Attention(Block):
+    network: Name
+    seen: Share
+
+
 class Evaluation(Block):
     resamples: Annotated[int, Field(ge=100)]
     confidence: Share
@@ -131,6 +150,7 @@ class Evaluation(Block):
 
 class Report(Block):
     examples: Annotated[int, Field(ge=0)]
+    views: Annotated[int, Field(ge=0)]
 
 
 class Problems(Block):
@@ -183,6 +203,7 @@ class Settings(Block):
     experiments: Annotated[dict[str, str | dict[str, Any] | None], Field(min_length=1)]
     baselines: dict[str, str | dict[str, Any] | None]
     controls: dict[str, str | dict[str, Any] | None]
+    multiview: dict[str, str | dict[str, Any] | None]
     seeds: Seeds
     folds_per_job: Count
     shards: Shards
@@ -191,6 +212,7 @@ class Settings(Block):
     faces: Faces
     scans: Scans
     depth: Depth
+    views: Views
     registration: Registration
     motion: Motion
     descriptors: dict[str, dict[str, Any]]
@@ -198,6 +220,7 @@ class Settings(Block):
     recipes: dict[str, dict[str, Any]]
     classifier: Classifier
     train: Train
+    attention: Attention
     evaluation: Evaluation
     report: Report
     problems: Problems
@@ -258,9 +281,16 @@ class Settings(Block):
 
     def all_controls(self) -> dict[str, Experiment]:
         """The controls, run by `snakemake controls`; one that was chosen as an experiment is an experiment."""
+        return self._on_demand("controls", self.controls)
+
+    def all_multiview(self) -> dict[str, Experiment]:
+        """The experiments on generated views, run by `snakemake multiview`; one that was chosen is an experiment."""
+        return self._on_demand("multiview", self.multiview)
+
+    def _on_demand(self, block: str, named: dict[str, str | dict[str, Any] | None]) -> dict[str, Experiment]:
         chosen = self.all_experiments()
-        left = {name: given for name, given in self.controls.items() if name not in chosen}
-        return {name: self._experiment("controls", name, given) for name, given in left.items()}
+        left = {name: given for name, given in named.items() if name not in chosen}
+        return {name: self._experiment(block, name, given) for name, given in left.items()}
 
     def _experiment(self, block: str, name: str, given: str | dict[str, Any] | None) -> Experiment:
         where = f"{block}.{name}"
@@ -341,7 +371,7 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     merged = _merge(given, overrides or {})
     chosen = merged.get("experiments")
     if isinstance(chosen, str | list):
-        blocks = [given.get(block) for block in ("controls", "baselines", "experiments")]
+        blocks = [given.get(block) for block in ("multiview", "controls", "baselines", "experiments")]
         known = {name: value for block in blocks if isinstance(block, dict) for name, value in block.items()}
         names = [chosen] if isinstance(chosen, str) else chosen
         if wrong := [n for n in names if not isinstance(n, str)]:
@@ -356,6 +386,8 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     for name in settings.recipes:
         settings.recipe(registry.get("model", name).name, {}, f"recipes.{name}")
     settings.all_controls()
+    settings.all_multiview()
+    registry.get("model", settings.attention.network)
     for kind, named in (
         ("flow", settings.motion.flows),
         ("protocol", settings.protocol_options),

@@ -238,11 +238,16 @@ class Store:
 
     def read(self, clip: str, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows ``start`` to ``stop`` of a clip's array (all by default)."""
+        begin, end = self.span(clip, name)
+        stop = end if stop is None else min(end, begin + stop)
+        return self._rows(name, begin + start, stop)
+
+    def span(self, clip: str, name: str) -> tuple[int, int]:
+        """Where a clip's rows begin in ``column(name)``, and where they end."""
         if clip not in self._at:
             raise BadInput("is not in the store", "see problems.csv for why it was lost", file=self.path, clip=clip)
         begin, end = self._file[f"offsets/{name}"][self._at[clip] : self._at[clip] + 2]
-        stop = end if stop is None else min(end, begin + stop)
-        return self._rows(name, begin + start, stop)
+        return int(begin), int(end)
 
     def offsets(self, name: str) -> np.ndarray:
         """(clips + 1,) int64: where each clip's rows begin in ``column(name)``, and where the last one's end."""

@@ -45,6 +45,7 @@ KINDS = {
     "normalisation_outside_training": "scaling fitted on clips outside the training side",
     "feature_selection_outside_training": "features chosen on clips outside the training side",
     "tuning_outside_training": "apex spotting, magnification or attention fitted on clips outside the training side",
+    "test_view_judged": "a view of a test clip dropped, or weighed, by what attention says of its label or prediction",
     "normalised_over_all_clips": "features that were scaled over all clips before the folds were made",
     "projected_over_all_clips": "features that were projected (PCA, SVD) over all clips before the folds were made",
     "label_in_features": "a feature that is the label in other words",
@@ -165,6 +166,7 @@ class Guarded:
         _check_sides([fold], samples.table)
         at = pd.Index(fold.clips).get_indexer(samples.table["clip"])
         self._side = np.where(at >= 0, fold.side[at], len(SIDES))
+        _check_judged(fold)
         self._left_out = _left_out(samples.table, fold, self._side == TEST)
         _refuse_copies(samples, self._side, fold.name)
 
@@ -279,8 +281,28 @@ def _left_out(table: pd.DataFrame, fold: Fold, tested: np.ndarray) -> np.ndarray
     turned, copied = (table["yaw"] != 0).to_numpy(), (table["copy"] != "").to_numpy()
     if fold.tests_on == "all" and not turned.any():
         raise BadInput("the protocol tests all views, but the features are of the original only", "use loso")
-    unused = np.where(tested, fold.tests_on != "all", fold.trains_on != "all")
+    unused = np.where(tested, fold.tests_on != "all", fold.trains_on == "original")
+    if fold.trains_on == "attended":
+        unused |= ~tested & ~_kept(table, fold)
     return (turned & unused) | (copied & tested)
+
+
+def _check_judged(fold: Fold) -> None:
+    """Refuse attention that has seen other than training clips. Raises BadInput where a fold needs it and has none."""
+    if fold.judged is None:
+        if fold.trains_on == "attended":
+            raise BadInput(f"fold {fold.name} trains on attended views and none is judged", "run the stage attention")
+        return
+    clips = fold.judged["clip"]
+    _refuse("test_view_judged", clips[clips.isin(fold.test)], "a view of clip {}, tested in fold " + fold.name)
+    told = "attention of fold " + fold.name + " has seen clip {}, which is not on its training side"
+    _refuse("tuning_outside_training", clips[~clips.isin(fold.clips[fold.side < TEST])], told)
+
+
+def _kept(table: pd.DataFrame, fold: Fold) -> np.ndarray:
+    """(N,) whether a row is a view that attention found to show what matters; no view that nobody has judged is."""
+    kept = fold.judged[fold.judged["kept"]]
+    return pd.MultiIndex.from_frame(table[["clip", "yaw"]]).isin(pd.MultiIndex.from_frame(kept[["clip", "yaw"]]))
 
 
 def _clips_once(fold: Fold) -> None:

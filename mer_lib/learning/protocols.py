@@ -49,6 +49,17 @@ INNER_FOLDS = 5  # groups of training subjects that take turns in choosing a cla
     "various perspectives (2021)",
     doi="10.1109/IJCNN52387.2021.9533434",
 )
+@register(
+    "protocol",
+    "loso_views_refined",
+    subject_disjoint=True,
+    trains_on="attended",
+    tests_on="all",
+    title="leave-one-subject-out cross-validation, trained on the views that show what matters and tested on all",
+    paper="Lu, Kasabov, Lu: Multi-view geometry consistency network for facial micro-expression recognition from "
+    "various perspectives (2021)",
+    doi="10.1109/IJCNN52387.2021.9533434",
+)
 def loso(table: pd.DataFrame) -> list[Fold]:
     """Leave one subject out: a fold a subject, named by it; over several data sets the composite protocol of MEGC 2019.
 

@@ -5,7 +5,7 @@ One rule: features that come to more than WHOLE bytes are read a batch at a time
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +48,28 @@ class Rows:
         if np.issubdtype(self._source.dtype, np.integer):
             return np.ones(len(self), bool)
         return np.concatenate([np.zeros(0, bool), *(_finite(block) for block in blocks(self))])
+
+
+class Joined:
+    """Several sources as one: their rows one behind the other, of one shape."""
+
+    def __init__(self, sources: Sequence[Any]) -> None:
+        shapes = {source.shape[1:] for source in sources}
+        if len(shapes) > 1:
+            raise ValueError(f"rows of {' and '.join(map(str, sorted(shapes)))} are not joined")
+        self._sources = sources
+        self._ends = np.cumsum([source.shape[0] for source in sources])
+        self.shape = (int(self._ends[-1]), *sources[0].shape[1:])
+        self.dtype = np.result_type(*(source.dtype for source in sources))
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        at = np.arange(self.shape[0])[rows]
+        found, owner = np.empty((len(at), *self.shape[1:]), self.dtype), np.searchsorted(self._ends, at, side="right")
+        for k, source in enumerate(self._sources):
+            own = np.flatnonzero(owner == k)
+            if len(own):
+                found[own] = source[at[own] - (self._ends[k] - source.shape[0])]
+        return found
 
 
 Features = np.ndarray | Rows

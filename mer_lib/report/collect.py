@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mer_lib import clips as clip_table
@@ -14,8 +15,9 @@ from mer_lib import weights
 from mer_lib.evaluation import comparisons, leaderboard
 from mer_lib.evaluation.predictions import read, unscored
 from mer_lib.provenance import file_digest, versions
-from mer_lib.report.data import Depth, Example, Key, ReportData
+from mer_lib.report.data import Depth, Example, Key, ReportData, Sides
 from mer_lib.store import Store
+from mer_lib.views import YAW
 
 FILMS = 3  # example clips that are shown as a film
 
@@ -30,16 +32,25 @@ def collect(
     metrics: Sequence[str],
     predictions: Sequence[str],
     curves: Sequence[str],
-    registered: Sequence[str],
-    motion: Sequence[str],
-    examples: int,
+    registered: Sequence[str] = (),
+    motion: Sequence[str] = (),
+    examples: int = 0,
     baselines: Sequence[str] = (),
+    faces: Sequence[str] = (),
+    depth: Sequence[str] = (),
+    views: Sequence[str] = (),
+    sides: int = 0,
+    attention: Sequence[str] = (),
+    maps: Sequence[str] = (),
+    topic: str = "",
 ) -> ReportData:
     """What the report shows, read from files.
 
-    ``tables`` are the paths of clips, leaderboard, problems, costs and, where the run made them, comparisons;
+    ``tables`` are the paths of clips, leaderboard, problems and, where the run made them, comparisons and costs;
     ``metrics``, ``predictions`` and ``curves`` stand in the order of ``experiments``; ``registered`` and ``motion`` are
-    stores by shard, of which ``examples`` clips of different classes and people are shown.
+    stores by shard, of which ``examples`` clips of different classes and people are shown; ``faces``, ``depth`` and
+    ``views`` are others, of which ``sides`` clips are shown from the sides; ``attention`` are tables of what was seen
+    in each fold, ``maps`` the files of activation that belong to them.
     """
     clips = clip_table.load(tables["clips"])
     named = dict(zip(experiments, metrics, strict=True))
@@ -56,10 +67,12 @@ def collect(
         predictions=tested,
         curves={key: _curves(path) for key, path in zip(experiments, curves, strict=True)},
         problems=pd.concat([found, unscored(clips, found, tested)], ignore_index=True),
-        costs=pd.read_csv(
-            tables["costs"], dtype={"stage": str, "experiment": str}, keep_default_na=False, na_values={"peak_mb": [""]}
-        ),
+        costs=_costs(tables["costs"]) if "costs" in tables else pd.DataFrame(),
         examples=_examples(clips, registered, motion, examples),
+        sides=_sides(clips, faces, depth, views, count=sides),
+        attention=pd.concat([pd.DataFrame(), *map(_attention, attention)], ignore_index=True),
+        attended=_attended(maps),
+        topic=topic,
         provenance={
             "Versions": versions(),
             "Stores": {f"motion {Path(path).stem}": _digest(path) for path in motion},
@@ -123,18 +136,55 @@ def _comparisons(path: str) -> pd.DataFrame:
     return pd.read_csv(path, dtype=dict.fromkeys(comparisons.TEXT, str), keep_default_na=False, na_values=figures)
 
 
+def _costs(path: str) -> pd.DataFrame:
+    text = {"stage": str, "experiment": str}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"peak_mb": [""]})
+
+
 def _curves(path: str) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"fold": str, "split": str})
 
 
 def _examples(clips: pd.DataFrame, registered: Sequence[str], motion: Sequence[str], count: int) -> list[Example]:
     """Clips with their onset, apex, flow and strain, and the first few with all their frames."""
-    where = {}
-    for pictures, flows in zip(registered, motion, strict=True):
-        with Store(flows) as store:
-            where |= {clip: (pictures, flows) for clip in store.clips}
+    where = _held(registered, motion)
     shown = _varied(clips[clips["clip"].isin(where)], count)
     return [_example(clip, *where[clip], film=at < FILMS) for at, clip in enumerate(shown)]
+
+
+def _attention(path: str) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"fold": str, "clip": str, "label": str}, keep_default_na=False)
+
+
+def _attended(paths: Sequence[str]) -> dict[str, np.ndarray]:
+    """Each class and its mean activation over the folds that have it."""
+    found: dict[str, list[np.ndarray]] = {}
+    for path in paths:
+        for name, each in weights.load(path)[0].items():
+            found.setdefault(name.rsplit("|", 1)[1], []).append(each)
+    return {label: np.mean(each, axis=0) for label, each in found.items()}
+
+
+def _sides(clips: pd.DataFrame, *stores: Sequence[str], count: int) -> list[Sides]:
+    """Clips with their depth and from the sides; ``stores``: shards of faces, depth and views."""
+    where = _held(*stores)
+    return [_from_the_sides(clip, *where[clip]) for clip in _varied(clips[clips["clip"].isin(where)], count)]
+
+
+def _from_the_sides(clip: str, faces: str, depth: str, views: str) -> Sides:
+    with Store(faces) as frontal, Store(depth) as deep, Store(views) as turned:
+        yaws, frames = turned.read(clip, YAW), turned.read(clip, "frames")
+        onsets = frames.reshape(len(yaws), -1, *frames.shape[1:])[:, 0]
+        return Sides(clip, frontal.read(clip, "frames", 0, 1)[0], deep.read(clip, "depth", 0, 1)[0], yaws, onsets)
+
+
+def _held(*stages: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Clip -> its stores, one a stage, for the clips that the last stage still has; shards in the same order."""
+    where = {}
+    for paths in zip(*stages, strict=True):
+        with Store(paths[-1]) as store:
+            where |= dict.fromkeys(store.clips, paths)
+    return where
 
 
 def _varied(clips: pd.DataFrame, count: int) -> list[str]:

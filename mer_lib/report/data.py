@@ -46,6 +46,19 @@ class Depth:
     names: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Sides:
+    """One clip from the sides: its onset (S, S, 3) uint8 RGB, the depth (S, S) read from it in interocular distances,
+    NaN off the face, and the onset as it would be seen at ``yaws`` (V,) degrees, (V, S, S, 3).
+    """
+
+    clip: str
+    onset: np.ndarray
+    depth: np.ndarray
+    yaws: np.ndarray
+    views: np.ndarray
+
+
 class Comparison(NamedTuple):
     """A difference of UF1 with its interval, its corrected p (NaN where not tested) and whether it is real."""
 
@@ -64,8 +77,9 @@ class ReportData:
     are the contract's tables (docs/contract.md), ``metrics`` what ``evaluation.metrics.summary`` returns, ``baselines``
     the names of the experiments that every other must beat, ``identity`` what ``learning.controls.identity`` returns
     with its ``descriptor``, ``settings`` the text of the settings in force (YAML) and ``provenance`` named groups of
-    names and values, such as {'versions': {'torch': '2.13.0'}}.
-    ``depth`` is the depth network, where views are made with one.
+    names and values, such as {'versions': {'torch': '2.13.0'}}. ``depth`` is the depth network of a page of its own;
+    ``attention`` says which training views were kept (docs/contract.md), ``attended`` gives each class its mean
+    activation (h, w) over folds.
     ``topic`` stands in the heading of a page that is not the report itself.
     """
 
@@ -85,6 +99,9 @@ class ReportData:
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     examples: Sequence[Example] = ()
     depth: Depth | None = None
+    sides: Sequence[Sides] = ()
+    attention: pd.DataFrame = field(default_factory=pd.DataFrame)
+    attended: Mapping[str, np.ndarray] = field(default_factory=dict)
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 
+import cv2
 import matplotlib
 import numpy as np
 from markupsafe import Markup
@@ -39,6 +40,20 @@ def depth(field: np.ndarray, alt: str, ends: tuple[float, float]) -> Markup:
     """A map (H, W) from pale yellow (``ends[0]``, near) to black (``ends[1]``, far), grey where it is NaN."""
     share = np.clip((ends[1] - field) / (ends[1] - ends[0]), 0, 1)
     return _image(np.where(np.isnan(field)[..., None], _NOTHING, _coloured(share)).astype(np.uint8), alt, "PNG")
+
+
+def attended(frame: np.ndarray, activation: np.ndarray, alt: str) -> Markup:
+    """A frame (H, W, 3) under an activation (h, w) not below 0: the stronger, the more of its colour."""
+    share = cv2.resize(activation.astype(np.float64), frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    share /= max(float(share.max()), 1e-12)
+    cover = 0.75 * share[..., None]
+    return photo((frame * (1 - cover) + _coloured(share) * cover).astype(np.uint8), alt)
+
+
+def faded(frame: np.ndarray) -> np.ndarray:
+    """A frame (H, W, 3) uint8 without colour and pale, as one that was left out."""
+    grey = frame.mean(axis=2, keepdims=True)
+    return np.broadcast_to(170 + 0.3 * (grey - 128), frame.shape).astype(np.uint8)
 
 
 def film(frames: np.ndarray, alt: str, *, still: int, milliseconds: int = 80) -> Markup:

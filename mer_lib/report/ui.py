@@ -112,6 +112,11 @@ def chance_of(p: Any) -> str:
     return MISSING if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
 
 
+def degrees(yaw: float) -> str:
+    """A yaw with its sign."""
+    return f"{yaw:+g}°".replace("-", "\u2212")
+
+
 def verdict(text: str, right: bool) -> Markup:
     """A word that says how something came out, coloured as good or bad."""
     return Markup('<span class="{}">{}</span>').format("right" if right else "wrong", text)

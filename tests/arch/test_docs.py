@@ -18,8 +18,8 @@ import yaml
 from mer_lib import clips, meshes, params, problems, registry
 from mer_lib.cli import app
 from mer_lib.commands import export, listing
-from mer_lib.evaluation import comparisons, leaderboard, metrics
-from mer_lib.geometry import depth_error
+from mer_lib.evaluation import comparisons, leaderboard, metrics, yaw
+from mer_lib.geometry import attention, depth_error
 from mer_lib.learning import curves, protocols
 from mer_lib.report import costs, page
 from mer_lib.report.data import ReportData
@@ -191,6 +191,8 @@ TABLES = {
     "mer export views": lambda: list(export.COLUMNS),
     "/apex.csv": lambda: columns_in_script("spot.py"),
     "/curves/{protocol}/{experiment}.csv": lambda: list(curves.COLUMNS),
+    "/yaw/{protocol}/{experiment}.csv": lambda: list(yaw.COLUMNS),
+    "/attention/{protocol}.csv": lambda: list(attention.COLUMNS),
     "results/depth/metrics.json": lambda: list(depth_error.KEYS),
     "/metrics/{protocol}/{experiment}.json": lambda: list(metrics.summary(TINY)),
 }

@@ -18,7 +18,7 @@ FLOORS = {
     "descriptors": 3,
     "corpora": 2, "ingest": 2, "learning": 2, "motion": 2, "faces": 2, "models": 2, "render": 2, "evaluation": 2,
     "clips": 1, "store": 1, "registry": 1, "params": 1, "problems": 1, "provenance": 1, "finished": 1, "weights": 1,
-    "whole": 1, "meshes": 1, "ledger": 1, "presence": 1,
+    "whole": 1, "views": 1, "meshes": 1, "ledger": 1, "presence": 1,
 }  # fmt: skip
 
 

@@ -15,10 +15,13 @@ FILE = ROOT / "params.yaml"
 TEXT = FILE.read_text(encoding="utf-8")
 
 
+NAMED = ("experiments", "baselines", "controls", "multiview", "recipes")  # by name, each explained as a whole
+
+
 def leaves(node: dict, head: str = "") -> list[str]:
     found = []
     for key, value in node.items():
-        deep = isinstance(value, dict) and value and key not in ("experiments", "baselines", "controls")
+        deep = isinstance(value, dict) and value and key not in NAMED
         found += leaves(value, f"{head}{key}.") if deep else [f"{head}{key}"]
     return found
 

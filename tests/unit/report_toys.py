@@ -9,7 +9,7 @@ from mer_lib import clips, registry
 from mer_lib.evaluation.comparisons import comparisons
 from mer_lib.evaluation.leaderboard import leaderboard, rows
 from mer_lib.evaluation.metrics import summary
-from mer_lib.report.data import Example, ReportData
+from mer_lib.report.data import Depth, Example, ReportData, Sides
 
 CLASSES = ("negative", "positive", "surprise")
 RUNS = {"ststnet": 2, "ststnet@oracle": 2, "bi_woof": 1, "baseline_linear": 1, "baseline_rbf": 1}  # seeds of each
@@ -50,6 +50,18 @@ def made_up(*, synthetic: bool = True) -> ReportData:
     epochs = pd.DataFrame({"fold": 0, "seed": 0, "epoch": range(5), "split": "train", "loss": 1.0, "uf1": 0.5})
     flow = rng.normal(size=(16, 16, 2)).astype(np.float32)
     picture = np.zeros((16, 16, 3), np.uint8)
+    error = {"mae_mm": 5.0, "relative": 0.05, "normal_degrees": 10.0, "overlap": 0.9}
+    figures = {
+        "network": error,
+        "mean_face": error,
+        "people": 3,
+        "people_held_out": 1,
+        "shots": 6,
+        "shots_held_out": 2,
+        "steps": 9,
+        "imagenet": "",
+        "embedded": True,
+    }
     return ReportData(
         corpus="toy",
         synthetic=synthetic,
@@ -72,6 +84,15 @@ def made_up(*, synthetic: bool = True) -> ReportData:
             columns=["stage", "experiment", "jobs", "seconds", "peak_mb"],
         ),
         examples=[Example("toy/s0/c0", picture, picture, flow, np.abs(flow[..., 0]))],
+        depth=Depth(figures, {"frames": picture[None], "truth": flow[None, ..., 0], "found": flow[None, ..., 1],
+                              "mean": flow[..., 0], "real": picture[None][:0], "real_found": flow[None, ..., 0][:0]},
+                    ["who"]),
+        sides=[Sides("toy/s0/c0", picture, flow[..., 0], np.array([-45.0, 5.0]), np.stack([picture, picture]))],
+        attention=pd.DataFrame(
+            [["s1", "toy/s0/c0", "negative", -45.0, 0.4, False], ["s1", "toy/s0/c0", "negative", 5.0, 0.9, True]],
+            columns=["fold", "clip", "label", "yaw", "seen", "kept"],
+        ),
+        attended={"negative": np.abs(flow[..., 0])},
         provenance={"versions": {"torch": "2.13.0"}},
         settings="motion:\n  onset_apex: tvl1_opencv\n",
     )  # fmt: skip

@@ -16,6 +16,7 @@ from mer_lib.learning.folds import TEST, TRAIN, VALIDATION, Fold
 from mer_lib.learning.guard import Guarded, LeakError
 from mer_lib.learning.protocols import inner_split, make_folds
 from mer_lib.learning.samples import Samples
+from mer_lib.problems import BadInput
 
 SVM = {"kind": "classifier", "name": "svm_linear", "classes": CLASSES}
 
@@ -237,6 +238,60 @@ def test_leak_test_view_in_training(columns):
     assert len(guarded.rows(TRAIN)) == 18
     with refuses("test_view_in_training"):
         guarded.take(np.append(guarded.rows(TRAIN), 12), "weights")  # row 12: the first test clip's second row
+
+
+def judged(clips, kept):
+    """What attention says of the view at 15 degrees of these clips."""
+    return pd.DataFrame({"clip": clips, "yaw": 15.0, "seen": np.where(kept, 0.9, 0.1), "kept": kept})
+
+
+def test_leak_test_view_judged():
+    """A test view must not be dropped, and its clip's attention not even be looked at."""
+    both = with_views(vectors(), yaw=15.0)
+    fold = make_folds("loso_views_refined", both.table)[0]
+    for kept in (True, False):
+        table = judged([*fold.train, fold.test[0]], [True] * len(fold.train) + [kept])
+        with refuses("test_view_judged") as caught:
+            Guarded(both, replace(fold, judged=table))
+        assert fold.test[0] in str(caught.value)
+
+
+def test_leak_test_view_judged_by_another_folds_attention():
+    both = with_views(vectors(), yaw=15.0)
+    one, other = make_folds("loso_views_refined", both.table)[:2]
+    with refuses("test_view_judged"):
+        run_folds(both, [replace(one, judged=judged(other.train, True))], **SVM)
+
+
+def test_leak_tuning_outside_training_by_attention():
+    both = with_views(vectors(), yaw=15.0)
+    fold = make_folds("loso_views_refined", both.table)[0]
+    with refuses("tuning_outside_training"):
+        Guarded(both, replace(fold, judged=judged([*fold.train, "toy/s99/c0"], True)))
+
+
+def test_views_that_attention_drops_train_nothing_and_are_tested_all_the_same():
+    both = with_views(vectors(), yaw=15.0)
+    fold = make_folds("loso_views_refined", both.table)[0]
+    dropped = fold.train[:4]
+    fold = replace(fold, judged=judged(fold.train[:-1], ~np.isin(fold.train[:-1], dropped)))
+    guarded = Guarded(both, fold)
+    rows = both.table.iloc[guarded.rows(TRAIN)]
+    assert set(rows["clip"]) == set(fold.train), "recordings are never dropped"
+    assert set(rows.loc[rows["yaw"] == 15, "clip"]) == set(fold.train[4:-1]), "nor kept where nobody has judged them"
+    tested = both.table.iloc[guarded.rows(TEST)]
+    assert sorted(tested["yaw"]) == [0, 0, 0, 15, 15, 15]
+    hidden = np.flatnonzero(both.table["clip"].isin(dropped) & (both.table["yaw"] == 15))
+    with refuses("view_outside_protocol"):
+        guarded.take(hidden, "weights")
+    inner = guarded.inner(inner_split(fold, both.table, seed=0))
+    assert not set(inner.rows(TRAIN)) & set(hidden) and not set(inner.rows(VALIDATION)) & set(hidden)
+
+
+def test_attended_views_need_a_judgement():
+    both = with_views(vectors(), yaw=15.0)
+    with pytest.raises(BadInput, match="none is judged"):
+        Guarded(both, make_folds("loso_views_refined", both.table)[0])
 
 
 @pytest.mark.parametrize("protocol", ["loso", "loso_to_views"])

@@ -216,6 +216,8 @@ def test_the_80_20_split_of_clips_mixes_subjects_and_says_so():
 def test_protocols_of_views_split_as_their_base_and_declare_their_views(base):
     clips = table()
     declared = {"": ("original", "original"), "_to_views": ("original", "all"), "_views": ("all", "all")}
+    if base == "loso":
+        declared["_views_refined"] = ("attended", "all")
     for ending, (trains, tests) in declared.items():
         for fold, plain in zip(make_folds(base + ending, clips), make_folds(base, clips), strict=True):
             assert (fold.trains_on, fold.tests_on) == (trains, tests)

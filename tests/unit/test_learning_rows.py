@@ -14,7 +14,7 @@ from mer_lib.learning.guard import Guarded, LeakError
 from mer_lib.learning.learner import Recipe, Task
 from mer_lib.learning.network import Network
 from mer_lib.learning.protocols import make_folds
-from mer_lib.learning.rows import Rows
+from mer_lib.learning.rows import Joined, Rows
 from mer_lib.learning.samples import Samples, finite
 from mer_lib.problems import collect
 from mer_lib.store import Header, Store, write_shard
@@ -53,6 +53,19 @@ def test_rows_of_a_store_are_the_column(tmp_path, kind):
         np.testing.assert_array_equal(lazy.pick(np.array([8, 2, 3]))[np.array([2, 0])], whole[[3, 8]])
         np.testing.assert_array_equal(np.asarray(lazy), whole)
         assert lazy[:].dtype == np.float32
+
+
+def test_sources_are_joined_as_arrays_are():
+    """Recordings and their views lie in two stores."""
+    sources = [
+        np.arange(n * 6, dtype=kind).reshape(n, 2, 3) + n for n, kind in ((4, np.uint8), (0, np.uint8), (9, "f2"))
+    ]
+    joined, whole = Joined(sources), np.concatenate(sources)
+    assert joined.shape == whole.shape and joined.dtype == whole.dtype
+    for at in (slice(2, 7), slice(None), np.array([12, 1, 1, 4, 3]), np.array([], int), np.arange(13) % 3 == 0):
+        np.testing.assert_array_equal(joined[at], whole[at])
+    with pytest.raises(ValueError, match="not joined"):
+        Joined([sources[0], np.zeros((2, 3, 3))])
 
 
 def test_small_features_are_held_and_large_ones_are_not(monkeypatch):

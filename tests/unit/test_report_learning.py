@@ -191,7 +191,7 @@ def test_views_are_drawn_where_there_are_several(monkeypatch):
     assert shown(data, "views")
     ((_, title, axes, curves, _),) = drawn
     assert (title, axes) == ("ststnet", ("yaw", "UF1"))
-    yaw, value, low, high = curves["UF1"]
+    yaw, value, low, high = curves["ststnet, trained on recordings"]
     told = data.metrics["loso", "ststnet"]["by_yaw"]
     assert list(yaw) == [0, 45] and list(value) == [told["0"]["uf1"], told["45"]["uf1"]]
     assert [low[1], high[1]] == told["45"]["intervals"]["uf1"]

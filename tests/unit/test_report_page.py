@@ -88,7 +88,7 @@ def test_ids_are_unique_and_references_lead_somewhere(page):
 
 def test_pictures_have_a_text_and_tables_have_scopes(page):
     outline = Outline(page)
-    assert len(outline.all("img")) == 6 and all(image["alt"] for image in outline.all("img"))
+    assert len(outline.all("img")) == 17 and all(image["alt"] for image in outline.all("img"))
     assert len(outline.all("svg")) > 8 and all(drawing["aria-label"] for drawing in outline.all("svg"))
     assert all(cell.get("scope") for cell in outline.all("th"))
     assert len(outline.all("caption")) == len(outline.all("table")) > 5

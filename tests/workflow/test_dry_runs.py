@@ -40,8 +40,35 @@ def test_the_default(planner):
         "index": 1, "apex": 1, "render_subject": 3, "faces_shard": 2, "register_shard": 2, "motion_shard": 2,
         "features_shard": 4, "join_features": 2, "problems": 1, "train_folds": 8, "join_predictions": 4,
         "join_curves": 4, "final_model": 4, "metrics": 4, "leaderboard": 1, "comparisons": 1, "costs": 1,
-        "report_page": 1, "summary": 1,
+        "report_page": 1, "summary": 1, "shots_shard": 1, "depth_model": 1, "depth_shard": 2, "views_shard": 2,
     }  # fmt: skip
+
+
+VIEWS = {"views_shard", "register_views", "motion_of_views", "features_of_views", "join_features_of_views"}
+
+
+def test_views_are_made_where_they_are_read(planner):
+    """By an experiment whose protocol reads views, and for a few clips of the report."""
+    found = planner.planned(experiments={"turned": {"method": "bi_woof", "protocol": "loso_to_views"}})
+    assert count(found)["depth_shard"] == 2 and {rule for rule in VIEWS if count(found)[rule]} == VIEWS
+    assert not any("views/frames" in path for job in found for path in job.output), "of two frames, not of all"
+    trained = [job for job in found if job.rule == "train_folds" and "loso_to_views/turned" in job.output[0]]
+    assert trained and all("results/synthetic/multiview/features/bi_woof.h5" in job.input for job in trained)
+    (model,) = (job for job in found if job.rule == "final_model" and "turned" in job.output[0])
+    assert not any("multiview" in path for path in model.input), "it trains on recordings"
+    without = planner.planned(report={"views": 0})
+    assert not any("depth" in job.rule or job.rule in VIEWS for job in without)
+
+
+def test_all_views_are_made_by_their_own_target(planner):
+    found = planner.planned("multiview")
+    assert count(found)["views_shard"] == 2 and count(found)["attention_folds"] == 2
+    refined = [job for job in found if job.rule == "train_folds" and "loso_views_refined" in job.output[0]]
+    assert refined and all(any("attention/loso_views_refined" in path for path in job.input) for job in refined)
+    rest = [job for job in found if job.rule == "train_folds" and "loso_views_refined" not in job.output[0]]
+    assert rest and not any("attention" in path for job in rest for path in job.input)
+    curves = {path.split("/")[3] for job in found if job.rule == "yaw_curve" for path in job.output}
+    assert curves == {"loso_to_views", "loso_views", "loso_views_refined"}
 
 
 def test_one_experiment_computes_what_it_reads(planner):
@@ -67,7 +94,7 @@ def test_frame_to_frame_motion_is_made_on_demand(planner):
 def test_own_recordings(lab):
     found = lab.planned(corpora=OWN)
     assert count(found)["render_subject"] == 0
-    assert {path.split("/")[1] for job in found for path in job.output} == {"mine"}
+    assert {path.split("/")[1] for job in found for path in job.output} == {"mine", "depth"}
     assert count(found)["spot_shard"] == 1  # ben's first clip lacks its apex
     assert count(found)["apex"] == 1, "results/mine/apex.csv is part of the contract"
     assert count(found)["train_folds"] == 4  # two subjects, two folds in one job; two experiments and two baselines
@@ -83,7 +110,7 @@ def test_two_corpora_side_by_side(lab):
     found = lab.planned(corpora=["synthetic", *OWN])
     made = [path for job in found for path in job.output]
     assert count(found)["render_subject"] == 3 and count(found)["report_page"] == 2
-    assert {path.split("/")[1] for path in made} == {"synthetic", "mine"}
+    assert {path.split("/")[1] for path in made} == {"synthetic", "mine", "depth"}
     assert len(made) == len(set(made))
 
 

@@ -12,7 +12,7 @@ from running import Project
 
 pytestmark = pytest.mark.slow
 
-STAGES = ["faces", "registered", "motion", "features", "train", "evaluate", "report"]
+STAGES = ["faces", "registered", "motion", "views", "features", "attention", "train", "evaluate", "report"]
 KEPT = ".mer/finished"
 METRICS = [
     f"results/synthetic/metrics/loso/{name}.json" for name in ("baseline_linear", "baseline_rbf", "bi_woof", "ststnet")

@@ -64,7 +64,8 @@ SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 EXPERIMENTS = SETTINGS.all_experiments()
 CONTROLS = SETTINGS.all_controls()  # made when asked for
-NAMED = {**EXPERIMENTS, **CONTROLS}
+MULTIVIEW = SETTINGS.all_multiview()  # so are these
+NAMED = {**EXPERIMENTS, **CONTROLS, **MULTIVIEW}
 ROOTS = in_one_line(params.local_roots, "local.yaml", CORPORA)
 
 
@@ -124,8 +125,9 @@ def under_protocols(corpus, experiments):
     """(protocol, experiment) pairs that a corpus is scored under: none where the labels leave nothing to hold out."""
     labelled = plan(corpus)[0].query("label != ''")
     enough = labelled["subject"].nunique() >= 2 and labelled["label"].nunique() >= 2
-    fitting = [e for e in experiments.values() if e.descriptor in descriptors_read(corpus)]
-    return [(p, e.name) for e in fitting for p in e.protocols] if enough else []
+    had, seen = adapter(corpus).get("features"), corpus in filmed()
+    fitting = [e for e in experiments.values() if not had or e.descriptor == had]
+    return [(p, e.name) for e in fitting for p in e.protocols if seen or not of_views(p)] if enough else []
 
 
 @cache
@@ -136,6 +138,26 @@ def scored(corpus):
 @cache
 def controlled(corpus):
     return under_protocols(corpus, CONTROLS)
+
+
+@cache
+def turned(corpus):
+    return under_protocols(corpus, MULTIVIEW)
+
+
+def trains_on(protocol):
+    """Which views of a clip a protocol trains on."""
+    return registry.get("protocol", protocol).meta.get("trains_on", "original")
+
+
+def tests_on(protocol):
+    """Which views of a clip a protocol tests."""
+    return registry.get("protocol", protocol).meta.get("tests_on", "original")
+
+
+def of_views(protocol):
+    """Whether a protocol trains or tests on generated views."""
+    return (trains_on(protocol), tests_on(protocol)) != ("original", "original")
 
 
 def recorded(chosen):

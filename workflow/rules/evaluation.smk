@@ -86,6 +86,7 @@ rule evaluate:
         trained("results/{corpus}/metrics/{protocol}/{experiment}.json"),
         [f"results/{c}/leaderboard.csv" for c in CORPORA],
         [f"results/{c}/comparisons.csv" for c in CORPORA],
+        yaw_curves(scored),
 
 
 use rule leaderboard as controls_table with:

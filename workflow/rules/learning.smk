@@ -1,5 +1,5 @@
 # Learning: each experiment trained once a fold (and seed), every fit passed by the guard; and once on all clips, for use.
-# in:  results/{corpus}/features/{descriptor}.h5
+# in:  results/{corpus}/features/{descriptor}.h5, results/{corpus}/multiview/features/{descriptor}.h5 where views are read
 # out: results/{corpus}/folds/{protocol}/{experiment}/{group}.{predictions.csv,oracle.csv,curves.csv,safetensors}, joined
 #      in results/{corpus}/predictions/ and results/{corpus}/curves/; results/{corpus}/models/{experiment}.safetensors
 
@@ -8,6 +8,8 @@ rule train_folds:
     input:
         clips="results/{corpus}/clips.csv",
         features=features_read,
+        views=views_read,
+        attention=attention_read,
     output:
         predictions="results/{corpus}/folds/{protocol}/{experiment}/{group}.predictions.csv",
         oracle="results/{corpus}/folds/{protocol}/{experiment}/{group}.oracle.csv",
@@ -74,6 +76,7 @@ rule final_model:
     input:
         clips="results/{corpus}/clips.csv",
         features=features_read,
+        views=views_read,
     output:
         "results/{corpus}/models/{experiment}.safetensors",
     log:

@@ -35,6 +35,11 @@ rule report_page:
         curves=of_corpus("results/{corpus}/curves/{protocol}/{experiment}.csv"),
         registered=example_stores("registered"),
         motion=example_stores("motion/onset_apex"),
+        faces=example_stores("faces", SETTINGS.report.views),
+        depth=example_stores("depth", SETTINGS.report.views),
+        views=example_stores("multiview/views/onset_apex", SETTINGS.report.views),
+        attention=attention_tables(scored),
+        maps=attention_maps(scored),
     output:
         report(
             "results/{corpus}/report/index.html",
@@ -51,10 +56,12 @@ rule report_page:
         mem_mb=1500,
     params:
         examples=SETTINGS.report.examples,
+        sides=SETTINGS.report.views,
         synthetic=lambda wc: is_synthetic(wc.corpus),
         experiments=lambda wc: scored(wc.corpus),
         settings=described(),
         baselines=[name for name, experiment in EXPERIMENTS.items() if experiment.baseline],
+        topic="",
         code=page_code(),
     script:
         "../scripts/report.py"

@@ -86,13 +86,57 @@ def above_features(wc):
     return [*motion, *([(REGISTERED, wc)] if "registered" in reads(wc["descriptor"]) else [])]
 
 
+def above_views(wc):
+    spotted = wc["pairs"] == "onset_apex" and lacking_apex(wc["corpus"])
+    return [(FACES, wc), (DEPTH, wc), *([(APEX, wc)] if spotted else [])]
+
+
+def rendered(pairs):
+    """Which frames of its views a motion needs: its ends, or all."""
+    return "onset_apex" if pairs == "onset_apex" else "frames"
+
+
+def above_motion_of_views(wc):
+    registered = (VIEWS_REGISTERED, {**wc, "pairs": rendered(wc["pairs"])})
+    return [registered, *(above for above in above_motion(wc) if above[0] is APEX)]
+
+
+def above_features_of_views(wc):
+    return [
+        ({MOTION: VIEWS_MOTION, REGISTERED: VIEWS_REGISTERED}[stage], {"pairs": "frames", **wc})
+        for stage, wc in above_features(wc)
+    ]
+
+
 def above_learning(wc):
-    return [(features_stage(wc), {**wc, "descriptor": NAMED[wc["experiment"]].descriptor})]
+    wc = {**wc, "descriptor": NAMED[wc["experiment"]].descriptor}
+    attended = "protocol" in wc and trains_on(wc["protocol"]) == "attended"
+    views = [(VIEWS_FEATURES, wc)] if reads_views(wc) else []
+    return [(features_stage(wc), wc), *views, *([(ATTENTION, wc)] if attended else [])]
+
+
+def above_attention(wc):
+    return [
+        (FEATURES, {**wc, "descriptor": attention_reads()}),
+        (VIEWS, {"corpus": wc["corpus"], "pairs": "onset_apex"}),
+    ]
+
+
+def attention_reads():
+    """The descriptor that the network of the attention reads."""
+    return registry.get("model", SETTINGS.attention.network).meta["inputs"]
 
 
 def features_stage(wc):
     """What makes a corpus's features: our own stages, or whoever published them."""
     return FEATURES if wc["corpus"] in filmed() else PUBLISHED
+
+
+def reads_views(wc):
+    """Whether a training job reads generated views: its protocol says so. A model for use does where all of its do."""
+    if "protocol" in wc:
+        return of_views(wc["protocol"])
+    return all(trains_on(protocol) != "original" for protocol in NAMED[wc["experiment"]].protocols)
 
 
 def learner_of(name):
@@ -161,7 +205,7 @@ DEPTH_MODEL = Stage(
 DEPTH_MODEL_FILE = f"results/{params.RESERVED}/model.safetensors"
 REGISTERED = Stage(
     "registered",
-    lambda wc: ["mer_lib.geometry.registration", "mer_lib.store"],
+    lambda wc: ["mer_lib.geometry.registration", "mer_lib.store", "mer_lib.views"],
     lambda wc: SETTINGS.registration.model_dump(),
     lambda wc: [(FACES, wc)],
 )
@@ -174,16 +218,43 @@ APEX = Stage(
 )
 MOTION = Stage(
     "motion",
-    lambda wc: ["mer_lib.motion.pairs", "mer_lib.store", registry.get("flow", flow_of(wc)).module],
+    lambda wc: ["mer_lib.motion.pairs", "mer_lib.store", "mer_lib.views", registry.get("flow", flow_of(wc)).module],
     motion_options,
     above_motion,
     columns=("clip", "apex", "type", "fps"),
 )
 FEATURES = Stage(
     "features",
-    lambda wc: [registry.get("descriptor", wc["descriptor"]).module, "mer_lib.descriptors.reading", "mer_lib.store"],
+    lambda wc: [
+        registry.get("descriptor", wc["descriptor"]).module,
+        "mer_lib.descriptors.reading",
+        "mer_lib.store",
+        "mer_lib.views",
+    ],
     lambda wc: SETTINGS.options("descriptor", wc["descriptor"]),
     above_features,
+)
+DEPTH = Stage(
+    "depth",
+    lambda wc: ["mer_lib.geometry.depth", "mer_lib.store"],
+    lambda wc: {},
+    lambda wc: [(FACES, wc), (DEPTH_MODEL, {"corpus": params.RESERVED})],
+)
+VIEWS = Stage(
+    "views",
+    lambda wc: ["mer_lib.geometry.multiview", "mer_lib.store", "mer_lib.views"],
+    lambda wc: {"pairs": wc["pairs"], **SETTINGS.views.model_dump(mode="json")},
+    above_views,
+    columns=("clip", "apex"),
+)
+# The same stages once more, below the views of a clip.
+VIEWS_REGISTERED = Stage("registered", REGISTERED.modules, lambda wc: REGISTERED.options(wc), lambda wc: [(VIEWS, wc)])
+VIEWS_MOTION = Stage("motion", MOTION.modules, lambda wc: MOTION.options(wc), above_motion_of_views, MOTION.columns)
+VIEWS_FEATURES = Stage(
+    "views_features",
+    FEATURES.modules,
+    lambda wc: FEATURES.options(wc),
+    above_features_of_views,
 )
 PUBLISHED = Stage(
     "features",
@@ -191,6 +262,24 @@ PUBLISHED = Stage(
     lambda wc: {"descriptor": wc["descriptor"]},
     lambda wc: [],
     columns=("clip", "source"),
+)
+ATTENTION = Stage(
+    "attention",
+    lambda wc: [
+        "mer_lib.geometry.attention",
+        "mer_lib.weights",
+        registry.get("model", SETTINGS.attention.network).module,
+        registry.get("protocol", wc["protocol"]).module,
+    ],
+    lambda wc: {
+        **SETTINGS.attention.model_dump(),
+        "options": SETTINGS.models.get(SETTINGS.attention.network, {}),
+        "train": SETTINGS.recipe(SETTINGS.attention.network, {}, "attention").model_dump(),
+        "seed": SETTINGS.seeds[0],
+        "classes": classes(wc["corpus"]),
+        "protocol_options": SETTINGS.options("protocol", wc["protocol"]),
+    },
+    above_attention,
 )
 TRAIN = Stage(
     "train",
@@ -271,25 +360,88 @@ def registered_of(wc):
     return f"results/{wc.corpus}/registered/{wc.shard}.h5" if "registered" in reads(wc.descriptor) else []
 
 
-def all_pairs_read(corpus):
-    """The pairs whose motion the chosen experiments read."""
-    return sorted({pairs_read(descriptor) for descriptor in descriptors_read(corpus)} - {None})
+def motion_of_view(wc):
+    pairs = pairs_read(wc.descriptor)
+    return f"results/{wc.corpus}/multiview/motion/{pairs}/{wc.shard}.h5" if pairs else []
+
+
+def registered_of_view(wc):
+    """A descriptor that reads frames reads all of them."""
+    return f"results/{wc.corpus}/multiview/registered/frames/{wc.shard}.h5" if registered_of(wc) else []
+
+
+def all_pairs_read(descriptors):
+    """The pairs whose motion these descriptors read."""
+    return sorted({pairs_read(descriptor) for descriptor in descriptors} - {None})
 
 
 def motion_read():
     """The motion stores that the chosen experiments read, and the joined apexes where some were spotted."""
-    read = [(c, p) for c in filmed() for p in all_pairs_read(c)]
+    read = [(c, p) for c in filmed() for p in all_pairs_read(descriptors_read(c))]
     stores = [f"results/{c}/motion/{p}/{shard}.h5" for c, p in read for shard in shards(c)]
     return stores + [f"results/{c}/apex.csv" for c in filmed()]
 
 
-def stores_of(wc):
-    """Every store of a corpus that may have lost a clip, in the order of the staircase."""
-    read = descriptors_read(wc.corpus)
-    motion = [f"motion/{pairs}" for pairs in all_pairs_read(wc.corpus)]
+def attention_read(wc):
+    """What attention says of the training views of a job's folds, where its protocol asks."""
+    judged = f"results/{wc.corpus}/attention/{wc.protocol}/{wc.group}.csv"
+    return judged if trains_on(wc.protocol) == "attended" else []
+
+
+def attended(corpus, chosen):
+    """The protocols of the chosen experiments that train on attended views."""
+    return sorted({protocol for protocol, _ in chosen(corpus) if trains_on(protocol) == "attended"})
+
+
+def attention_tables(chosen):
+    """An input function: what attention says of views under each of the protocols that ask."""
+    return lambda wc: [f"results/{wc.corpus}/attention/{p}.csv" for p in attended(wc.corpus, chosen)]
+
+
+def attention_maps(chosen):
+    """An input function: where the networks of these protocols' folds look, a file a job."""
+    pattern = "results/{corpus}/attention/{protocol}/{group}.safetensors"
+    return lambda wc: [
+        pattern.format(corpus=wc.corpus, protocol=p, group=g)
+        for p in attended(wc.corpus, chosen)
+        for g in groups(wc.corpus, p)
+    ]
+
+
+def stores_of(wc, chosen=scored):
+    """Every store of a corpus that may have lost a clip of the chosen experiments, in the order of the staircase."""
+    asked = sorted({NAMED[name].descriptor for _, name in chosen(wc.corpus)})
+    read = descriptors_read(wc.corpus) if chosen is scored else asked
+    motion = [f"motion/{pairs}" for pairs in all_pairs_read(read)]
     below = ["faces", "registered", *motion] if wc.corpus in filmed() else []
-    stages = [*below, *(f"features/{descriptor}" for descriptor in read)]
+    stages = [*below, *(f"features/{descriptor}" for descriptor in read), *stages_of_views(wc.corpus, chosen)]
     return [f"results/{wc.corpus}/{stage}/{shard}.h5" for stage in stages for shard in shards(wc.corpus)]
+
+
+def read_from_the_sides(corpus, chosen):
+    """The descriptors of generated views that the chosen experiments read."""
+    return sorted({NAMED[name].descriptor for protocol, name in chosen(corpus) if of_views(protocol)})
+
+
+def stages_of_views(corpus, chosen):
+    """The folders of the views' stages that the chosen experiments read, in the order of the staircase."""
+    read = read_from_the_sides(corpus, chosen)
+    pairs = all_pairs_read(read)
+    kept = sorted({*map(rendered, pairs), *("frames" for descriptor in read if "registered" in reads(descriptor))})
+    made = [*(f"views/{p}" for p in kept), *(f"registered/{p}" for p in kept), *(f"motion/{p}" for p in pairs)]
+    return [
+        *(["depth"] if read else []),
+        *(f"multiview/{stage}" for stage in (*made, *(f"features/{d}" for d in read))),
+    ]
+
+
+def views_made():
+    """What of generated views the chosen experiments and the report's examples read."""
+    read = [(c, stage, shard) for c in filmed() for stage in stages_of_views(c, scored) for shard in shards(c)]
+    whole = [f"results/{c}/multiview/features/{d}.h5" for c in filmed() for d in read_from_the_sides(c, scored)]
+    sides = ("depth", "multiview/views/onset_apex")
+    shown = [(c, stage, shard) for c in filmed() for stage in sides for shard in shown_shards(c, SETTINGS.report.views)]
+    return [*(f"results/{c}/{stage}/{shard}.h5" for c, stage, shard in dict.fromkeys([*read, *shown])), *whole]
 
 
 def recipe_of_features(wc):
@@ -303,6 +455,12 @@ def shards_of_features(wc):
 
 def features_read(wc):
     return f"results/{wc.corpus}/features/{NAMED[wc.experiment].descriptor}.h5"
+
+
+def views_read(wc):
+    """The features of generated views, for the training jobs that read them."""
+    named = f"results/{wc.corpus}/multiview/features/{NAMED[wc.experiment].descriptor}.h5"
+    return named if reads_views(dict(wc)) else []
 
 
 def joined(what):
@@ -358,16 +516,21 @@ def facts_of(chosen):
     return facts
 
 
-def example_stores(stage):
-    """An input function: as many shards as the report shows clips, spread over the corpus; none where nothing moves."""
-    wanted = SETTINGS.report.examples
+def yaw_curves(chosen):
+    """The curve over yaw of each of the chosen experiments under each protocol that tests views."""
+    tested = lambda corpus: [(p, e) for p, e in chosen(corpus) if tests_on(p) != "original"]
+    return trained("results/{corpus}/yaw/{protocol}/{experiment}.csv", tested)
 
-    def stores(wc):
-        names = list(shards(wc.corpus)) if wc.corpus in filmed() else []
-        chosen = names[:: max(1, len(names) // max(1, wanted))][:wanted]
-        return [f"results/{wc.corpus}/{stage}/{shard}.h5" for shard in chosen]
 
-    return stores
+def example_stores(stage, wanted=SETTINGS.report.examples):
+    """An input function: the stores of a stage that the report shows clips of."""
+    return lambda wc: [f"results/{wc.corpus}/{stage}/{shard}.h5" for shard in shown_shards(wc.corpus, wanted)]
+
+
+def shown_shards(corpus, wanted):
+    """As many shards as clips are wanted, spread over the corpus; none where nothing moves."""
+    names = list(shards(corpus)) if corpus in filmed() else []
+    return names[:: max(1, len(names) // max(1, wanted))][:wanted]
 
 
 def page_code():

@@ -90,17 +90,38 @@ def opened(snakemake, stage, path):
     return store.Store(path, recipe=snakemake.params.made["above"][stage])
 
 
-def samples(snakemake):
-    """The features of all clips that are left, with the rows that say whose they are; large ones stay in the store."""
-    from mer_lib.learning.rows import Rows
-    from mer_lib.learning.samples import finite
+def apexes(snakemake):
+    """A function: the apex of a row in frames of its source, by the sheet or as it was spotted. Raises BadInput."""
+    spotted = pd.read_csv(snakemake.input.apex).set_index("clip")["apex"] if snakemake.input.apex else {}
 
-    table = clips.load(snakemake.input.clips).set_index("clip", drop=False)
-    features = opened(snakemake, "features", snakemake.input.features)
-    if not features.clips:
-        raise BadInput("no clip is left to learn from", "see problems.csv for why", file=snakemake.input.clips)
-    found = table.loc[features.clips].assign(yaw=0).reset_index(drop=True)
-    return finite(Rows(features.stored("x")), found)
+    def apex_of(row):
+        apex = spotted.get(row.clip, row.apex)
+        if pd.isna(apex):
+            raise BadInput("no apex in the sheet and none to be spotted: nothing moves", "check onset and offset")
+        return int(apex)
+
+    return apex_of
+
+
+def samples(snakemake):
+    """The features of all clips that are left, and of their generated views where the job reads them, with the rows
+    that say whose they are; large ones stay in the store."""
+    import numpy as np
+
+    from mer_lib.learning.rows import Joined, Rows
+    from mer_lib.learning.samples import finite
+    from mer_lib.views import YAW
+
+    table, found = clips.load(snakemake.input.clips).set_index("clip", drop=False), []
+    views = snakemake.input.get("views")
+    for stage, path in (("features", snakemake.input.features), *([("views_features", views)] if views else [])):
+        features = opened(snakemake, stage, path)
+        if not features.clips:
+            raise BadInput("no clip is left to learn from", "see problems.csv for why", file=path)
+        ids = np.repeat(features.clips, np.diff(features.offsets("x")))
+        yaw = features.column(YAW) if YAW in features.names() else 0
+        found.append((features.stored("x"), table.loc[ids].assign(yaw=yaw)))
+    return finite(Rows(Joined([x for x, _ in found])), pd.concat([rows for _, rows in found], ignore_index=True))
 
 
 def header(snakemake, **inputs):

@@ -4,16 +4,20 @@ with job(snakemake):
     from mer_lib.faces import align
     from mer_lib.geometry.registration import register
     from mer_lib.store import write_shard
+    from mer_lib.views import each_view
 
-    with opened(snakemake, "faces", snakemake.input.faces) as faces:
+    (above,) = snakemake.params.made["above"]  # faces, or their views
+    with opened(snakemake, above, snakemake.input[0]) as faces:
 
-        def make(row):
-            landmarks = faces.read(row.clip, "landmarks")
-            found = register(faces.read(row.clip, "frames"), landmarks, **snakemake.params.made["options"])
+        def make(row, read):
+            landmarks = read(above, "landmarks")
+            found = register(read(above, "frames"), landmarks, **snakemake.params.made["options"])
             return {
                 "frames": found.frames, "homography": found.homography, "how": found.how, "residual": found.residual,
-                "landmarks": align.through(found.homography, landmarks), "first": faces.read(row.clip, "first"),
+                "landmarks": align.through(found.homography, landmarks), "first": read(above, "first"),
             }  # fmt: skip
 
         rows = shard_rows(snakemake, faces)
-        write_shard(snakemake.output[0], header(snakemake, faces=faces.digest), rows, make)
+        write_shard(
+            snakemake.output[0], header(snakemake, **{above: faces.digest}), rows, each_view({above: faces}, make)
+        )

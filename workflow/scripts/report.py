@@ -4,12 +4,12 @@ with job(snakemake):
     from mer_lib.report.collect import collect
     from mer_lib.report.page import write_page
 
-    given, files = snakemake.params, snakemake.input
+    given, files = snakemake.params, dict(snakemake.input.items())
     experiments = [tuple(pair) for pair in given.experiments]
+    tables = ("clips", "leaderboard", "comparisons", "problems", "costs")
     data = collect(
         snakemake.wildcards.corpus, experiments, synthetic=given.synthetic, settings=given.settings,
-        tables={name: files[name] for name in ("clips", "leaderboard", "comparisons", "problems", "costs")},
-        metrics=files.metrics, predictions=files.predictions, curves=files.curves,
-        registered=files.registered, motion=files.motion, examples=given.examples, baselines=given.baselines,
+        tables={name: files.pop(name) for name in tables if name in files}, examples=given.examples, sides=given.sides,
+        baselines=given.baselines, topic=given.topic, **files,
     )  # fmt: skip
     write_page(snakemake.output[0], data)

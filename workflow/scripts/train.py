@@ -4,9 +4,11 @@ with job(snakemake):
     import shutil
     from pathlib import Path
 
+    import pandas as pd
+
     from mer_lib import clips, finished, provenance, weights
     from mer_lib.learning.fit import run_folds
-    from mer_lib.learning.folds import jobs
+    from mer_lib.learning.folds import jobs, with_judged
     from mer_lib.learning.protocols import make_folds
     from mer_lib.whole import write_csv
 
@@ -15,6 +17,8 @@ with job(snakemake):
     protocol, options = snakemake.wildcards.protocol, made["options"]["protocol_options"]
     folds = make_folds(protocol, clips.load(snakemake.input.clips), **options)
     group = jobs(folds, given.folds_per_job)[int(snakemake.wildcards.group)]
+    if snakemake.input.attention:
+        group = with_judged(group, pd.read_csv(snakemake.input.attention, dtype={"fold": str, "clip": str}))
     key = provenance.digest([made, [fold.name for fold in group], provenance.file_digest(snakemake.input)])
     with finished.once(key, *map(Path, out)) as missing:
         if missing:
