@@ -24,9 +24,12 @@ import cv2
 import numpy as np
 
 from mer_lib.faces import align
+from mer_lib.problems import note
 
 REFERENCE, HOMOGRAPHY, SIMILARITY, IDENTITY = range(4)
 
+_MOUTH = 1.15  # interocular distances from the eyes to the mouth, whichever way the head is turned
+_BEHIND = 1.2  # the middle of the head lies behind the eyes by so many times what the nose stands out
 _CELL = 8  # pixels: key points are spread over cells of this size
 _FEWEST = 12  # inliers: a homography needs four; with fewer than three times as many it follows noise
 _INLIERS = 0.25  # share of the tracked points that must obey it
@@ -35,11 +38,9 @@ _ROUND_TRIP = 0.5  # pixels: a point tracked there and back must come home this 
 _WILD_SCALE = 1.5  # times, anywhere in the frame: no head grows by more within a clip …
 _WILD_SHIFT = 0.5  # of the frame's side, of any corner: … or moves further
 _DETECTOR_NOISE = 1.0  # pixels: landmarks that moved less tell nothing
-_TRACKING = {
-    "winSize": (15, 15),
-    "maxLevel": 3,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.003),
-}
+# A window of 15 pixels, 30 steps of it and all levels on the way back cost twice the time and place no better.
+_TRACKING = {"winSize": (11, 11), "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.01)}
+_LEVELS, _LEVELS_BACK = 3, 1
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,20 @@ def register(frames: np.ndarray, landmarks: np.ndarray, *, features: int = 300, 
         last, how[t], residual[t] = _locate(reference, frames[t], landmarks[t], last, ransac_px)
         homography[t] = last
         if not np.array_equal(last, np.eye(3)):
-            registered[t] = _warp(frames[t], last)
+            registered[t] = warp(frames[t], last)
+    _tell(how)
     return Registered(registered, homography, how, residual)
+
+
+def _tell(how: np.ndarray) -> None:
+    """A note that counts the frames that fell back, if there are any."""
+    by_landmarks, left = int((how == SIMILARITY).sum()), int((how == IDENTITY).sum())
+    if by_landmarks or left:
+        note(
+            f"{by_landmarks + left} of {len(how) - 1} frames could not be registered by their points: {by_landmarks} "
+            f"were by the landmarks, {left} were left as they are",
+            "look for blur, a hand before the face or the face leaving; choose an interval without",
+        )
 
 
 class _Reference:
@@ -88,7 +101,7 @@ class _Reference:
     def __init__(self, frame: np.ndarray, landmarks: np.ndarray, features: int) -> None:
         self.frame, self.landmarks = frame, landmarks
         self.gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        self._head = _head_mask(landmarks, self.gray.shape)
+        self._head = head_mask(landmarks, self.gray.shape)
         self._mean, self._std = (value.item() for value in cv2.meanStdDev(self.gray, mask=self._head))
         self.points = np.concatenate([_key_points(self.gray, self._head, features), landmarks]).astype(np.float32)
 
@@ -100,16 +113,22 @@ class _Reference:
         return np.clip(np.rint(gain * (gray - np.float32(mean)) + self._mean), 0, 255).astype(np.uint8)
 
 
-def _head_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An ellipse from hair to chin and ear to ear, (H, W) uint8: what is behind the head does not move with it."""
-    left, right = landmarks[:2].astype(float)
-    apart = np.linalg.norm(right - left)
-    down = np.array([left[1] - right[1], right[0] - left[0]]) / max(apart, 1.0)
-    centre = (left + right) / 2 + 0.45 * apart * down
-    turn = np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0]))
-    mask = np.zeros(shape, np.uint8)
+def head_mask(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An ellipse from hair to chin and ear to ear, (H, W) uint8: what is behind the head does not move with it.
+
+    A head that is turned shows its eyes closer together and its nose beside the line between eyes and mouth; most of
+    it then lies on the other side of that line.
+    """
+    left, right, nose, *mouth = np.asarray(landmarks, float)
+    eyes, along = (left + right) / 2, (right - left) / max(np.linalg.norm(right - left), 1.0)
+    down = np.array([-along[1], along[0]])
+    apart = max(np.linalg.norm(right - left), (np.mean(mouth, axis=0) - eyes) @ down / _MOUTH)
+    aside = (nose - eyes) @ along
+    centre = eyes + 0.45 * apart * down - _BEHIND * aside * along
+    turn = np.degrees(np.arctan2(along[1], along[0]))
+    mask = np.zeros(shape[:2], np.uint8)
     cv2.ellipse(mask, (centre.tolist(), (2.4 * apart, 2.9 * apart), turn), 255, cv2.FILLED)
-    return mask if mask.any() else np.full(shape, 255, np.uint8)
+    return mask if mask.any() else np.full(shape[:2], 255, np.uint8)
 
 
 def _key_points(gray: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
@@ -152,9 +171,9 @@ def _track(reference: _Reference, frame: np.ndarray, last: np.ndarray) -> tuple[
     grow with the head, and a turned one is placed wrongly.
     """
     start = reference.points
-    gray = _warp(reference.alike(frame), last)
-    there, ok, _ = cv2.calcOpticalFlowPyrLK(reference.gray, gray, start, None, **_TRACKING)
-    home, back, _ = cv2.calcOpticalFlowPyrLK(gray, reference.gray, there, None, **_TRACKING)
+    gray = warp(reference.alike(frame), last)
+    there, ok, _ = cv2.calcOpticalFlowPyrLK(reference.gray, gray, start, None, maxLevel=_LEVELS, **_TRACKING)
+    home, back, _ = cv2.calcOpticalFlowPyrLK(gray, reference.gray, there, None, maxLevel=_LEVELS_BACK, **_TRACKING)
     kept = (ok.ravel() == 1) & (back.ravel() == 1) & (np.linalg.norm(home - start, axis=1) < _ROUND_TRIP)
     return start[kept], _apply(np.linalg.inv(last), there[kept])
 
@@ -188,7 +207,8 @@ def _plausible(homography: np.ndarray, shape: tuple[int, ...]) -> bool:
     return bool(bounded.all())
 
 
-def _warp(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
+def warp(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
+    """The picture (H, W) or (H, W, 3) moved by a homography (3, 3), bicubic, its edge repeated."""
     size = image.shape[1], image.shape[0]
     return cv2.warpPerspective(image, homography, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 

@@ -7,6 +7,7 @@ faces under every condition, and methods and conditions are compared pair by pai
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -107,11 +108,11 @@ def exact_pairs(
             f"no pairs with n {n}, size {size}, amount {amount}, drift {drift}, light {light}, yaw {yaw}",
             "n from 1, size from 32, amount and drift from 0, light above -1, yaw within 60",
         )
-    made = [_pair(row, size, amount, noise, drift, light, yaw, seed) for row in _rows(n, seed).itertuples()]
+    made = [_pair(row, size, amount, noise, drift, light, yaw, seed) for row in cast(n, seed).itertuples()]
     return Pairs(*(np.stack(arrays) for arrays in zip(*made, strict=True)))
 
 
-def _rows(n: int, seed: int) -> pd.DataFrame:
+def cast(n: int, seed: int) -> pd.DataFrame:
     """The clips whose people and expressions are shown."""
     classes = list(synthetic.CLASS_SHARE)
     table = synthetic.index("", name="pairs", classes=classes, subjects=PEOPLE, clips=-(-n // PEOPLE), seed=seed)
@@ -148,7 +149,7 @@ def exact_sides(
     them, and every view is cropped by where it shows the points of the skin that are the frontal face's landmarks.
     """
     row, rest, front = _person_at(k, size, 0.0, seed)
-    peak, _ = _peak(front, row, rest, amount, seed)
+    peak, _ = peak_of(front, row, rest, amount, seed)
     vertices = [front.turned(weights, front.angles) for weights in (rest, rest + peak)]
     views = []
     for yaw in yaws:
@@ -174,7 +175,7 @@ def _studio(subject: str, seed: int, size: int) -> Studio:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
     """A person before the camera, and where the crop lies in the picture: geometry (2, 3), picture to crop."""
 
     studio: Studio
@@ -211,19 +212,20 @@ class _Stage:
 
 def _pair(row: Any, size, amount, noise, drift, light, yaw, seed) -> tuple[np.ndarray, ...]:
     rest = resting(row, seed)
-    stage = _stage(row, rest, size, yaw, seed)
+    stage = stage_of(row, rest, size, yaw, seed)
     still = stage.turned(rest, stage.angles)
     raster = stage.raster(still)
-    face, mouth, eyes = _regions(stage.studio, raster)
-    peak, moved = _peak(stage, row, rest, amount, seed)
+    face, mouth, eyes = regions_of(stage.studio, raster)
+    peak, moved = peak_of(stage, row, rest, amount, seed)
     angles, pose = _drifted(stage, raster, face, rest, drift, stream(seed, row.clip, "drift"))
     later = stage.turned(rest + peak, angles)
-    pictures = _photograph(stage, ((still, stage.pose), (later, pose)), noise, light, stream(seed, row.clip, "sensor"))
+    shots = ((still, stage.pose, 1.0), (later, pose, 1.0 + light))
+    pictures = photograph(stage, shots, noise, stream(seed, row.clip, "sensor"))
     moving = face & (moved >= MOVING * moved.max())
     return *pictures, stage.flow(raster, later, pose), face, moving, mouth, eyes
 
 
-def _peak(stage: _Stage, row: Any, rest: np.ndarray, amount: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def peak_of(stage: Stage, row: Any, rest: np.ndarray, amount: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Weights (A, 2) that the expression adds, moving the face by at most ``amount`` pixels, and the length (S, S) of
     the movement it was scaled from."""
     still = stage.turned(rest, stage.angles)
@@ -231,18 +233,18 @@ def _peak(stage: _Stage, row: Any, rest: np.ndarray, amount: float, seed: int) -
     peak = expression(row.action_units, stage.studio.reach, stream(seed, row.clip, "micro"))
     origin = stage.flow(raster, still, stage.pose)  # zero, up to rounding
     alone = stage.flow(raster, stage.turned(rest + peak, stage.angles), stage.pose) - origin
-    moved = np.where(_regions(stage.studio, raster)[0], np.linalg.norm(alone, axis=-1), 0)
+    moved = np.where(regions_of(stage.studio, raster)[0], np.linalg.norm(alone, axis=-1), 0)
     return peak * (amount / moved.max()), moved  # the picture is linear in the weights to 0.2 %
 
 
-def _person_at(k: int, size: int, yaw: float, seed: int) -> tuple[Any, np.ndarray, _Stage]:
+def _person_at(k: int, size: int, yaw: float, seed: int) -> tuple[Any, np.ndarray, Stage]:
     """(row, resting weights, stage) of a person."""
-    row = list(_rows(PEOPLE, seed).itertuples())[k]
+    row = list(cast(PEOPLE, seed).itertuples())[k]
     rest = resting(row, seed)
-    return row, rest, _stage(row, rest, size, yaw, seed)
+    return row, rest, stage_of(row, rest, size, yaw, seed)
 
 
-def _cropped_as(front: _Stage, vertices: np.ndarray, side: _Stage) -> _Stage:
+def _cropped_as(front: Stage, vertices: np.ndarray, side: Stage) -> Stage:
     """The stage at the side, cropped by the points that the front shows at its landmarks: the middle of an eye's lids
     lies behind the eye that is seen there, and comes out elsewhere when the head is turned."""
     points = front.raster(vertices).sample(vertices, front.studio.person.surface.faces).astype(np.float32)
@@ -252,17 +254,17 @@ def _cropped_as(front: _Stage, vertices: np.ndarray, side: _Stage) -> _Stage:
     return replace(side, geometry=align.similarity(five, align.template(side.size, MARGIN)))
 
 
-def _view(stage: _Stage, vertices: list[np.ndarray], noise: bool, rng) -> tuple[np.ndarray, ...]:
+def _view(stage: Stage, vertices: list[np.ndarray], noise: bool, rng) -> tuple[np.ndarray, ...]:
     """Both moments from one side: pictures (2, S, S, 3), flow, face, moving."""
     raster = stage.raster(vertices[0])
-    face = _regions(stage.studio, raster)[0]
+    face = regions_of(stage.studio, raster)[0]
     flow = stage.flow(raster, vertices[1], stage.pose)
     length = np.where(face, np.linalg.norm(flow, axis=-1), 0)
-    pictures = _photograph(stage, [(v, stage.pose) for v in vertices], noise, 0.0, rng)
+    pictures = photograph(stage, [(v, stage.pose, 1.0) for v in vertices], noise, rng)
     return np.stack(pictures), flow, face, face & (length >= MOVING * length.max())
 
 
-def _depth(stage: _Stage, vertices: np.ndarray) -> np.ndarray:
+def _depth(stage: Stage, vertices: np.ndarray) -> np.ndarray:
     """Depth map (S, S) in interocular distances."""
     raster, head = stage.raster(vertices), stage.studio.person.head
     seen = vertices[head.landmarks] @ stage.pose[:3, :3].T + stage.pose[:3, 3]
@@ -277,17 +279,17 @@ def five_landmarks(points: np.ndarray) -> np.ndarray:
     return np.array(five, np.float32)
 
 
-def _stage(row: Any, rest: np.ndarray, size: int, yaw: float, seed: int) -> _Stage:
+def stage_of(row: Any, rest: np.ndarray, size: int, yaw: float, seed: int) -> Stage:
     """The head stands as a clip of the corpus may find it; the crop is the pipeline's, from the true landmarks."""
     studio, rng = _studio(row.subject, seed, SOURCE * size), stream(seed, row.clip, "head")
     angles = rng.normal(0, filming.POSE_SPREAD)
     right, up = rng.normal((0, filming.HEIGHT), filming.SHIFT_SPREAD)
-    stage = _Stage(studio, facing(DISTANCE, yaw=yaw, shift=(right, up)), angles, np.eye(2, 3, dtype=np.float32), size)
+    stage = Stage(studio, facing(DISTANCE, yaw=yaw, shift=(right, up)), angles, np.eye(2, 3, dtype=np.float32), size)
     five = five_landmarks(stage.marks(stage.turned(rest, angles)))
     return replace(stage, geometry=align.similarity(five, align.template(size, MARGIN)))
 
 
-def _regions(studio: Studio, raster: Raster) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def regions_of(studio: Studio, raster: Raster) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Masks (S, S) of face, mouth and eyes."""
     head, faces = studio.person.head, studio.person.surface.faces
     share = np.maximum(head.masks["face"] - head.masks["inside-mouth"], head.vertices_of("eye"))
@@ -301,7 +303,7 @@ def _regions(studio: Studio, raster: Raster) -> tuple[np.ndarray, np.ndarray, np
     return face, within(MOUTH), within(EYES)
 
 
-def _drifted(stage: _Stage, raster: Raster, face, rest, drift: float, rng) -> tuple[np.ndarray, np.ndarray]:
+def _drifted(stage: Stage, raster: Raster, face, rest, drift: float, rng) -> tuple[np.ndarray, np.ndarray]:
     """Angles (3,) and pose (4, 4) of the head after a movement in the corpus's proportions, ``drift`` pixels in all."""
     if drift == 0:
         return stage.angles, stage.pose
@@ -316,13 +318,13 @@ def _drifted(stage: _Stage, raster: Raster, face, rest, drift: float, rng) -> tu
     return angles, pose
 
 
-def _photograph(stage: _Stage, shots, noise: bool, light: float, rng) -> list[np.ndarray]:
-    """The crops (S, S, 3) uint8 of both shots: (vertices, pose) each."""
+def photograph(stage: Stage, shots: Iterable[tuple], noise: bool, rng: np.random.Generator) -> list[np.ndarray]:
+    """The crops (S, S, 3) uint8 of shots: (vertices, pose, share of the light) each."""
     studio, side = stage.studio, stage.studio.camera.height
     sensor, crop = filming.Sensor(rng), align.Warp(stage.geometry, stage.size, side, side)
     found = []
     with Renderer(studio.camera, studio.person.surface) as renderer:
-        for (vertices, pose), share in zip(shots, (1.0, 1.0 + light), strict=True):
+        for vertices, pose, share in shots:
             picture = renderer.picture(vertices, pose, studio.light, studio.wall)
             bright = np.clip(np.rint(picture * np.sqrt(share)), 0, 255).astype(np.uint8)
             found.append(crop(sensor.expose(picture, share) if noise else bright))

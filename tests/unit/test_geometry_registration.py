@@ -102,7 +102,7 @@ def test_an_expression_survives_on_a_moving_head(rise, at, width, lost):
 def test_what_is_behind_the_head_does_not_hold_it():
     rng = np.random.default_rng(3)
     wall = cv2.GaussianBlur(rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8), (0, 0), 1.5)
-    mask = registration._head_mask(LANDMARKS, (SIZE, SIZE))
+    mask = registration.head_mask(LANDMARKS, (SIZE, SIZE))
     moves = [np.eye(3), head(3.0, 1.0)]
     frames = []
     for t, move in enumerate(moves):
