@@ -22,6 +22,7 @@ include: "workflow/rules/multiview.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/yaw.smk"
+include: "workflow/rules/sets.smk"
 
 
 rule all:

@@ -148,6 +148,11 @@ class Evaluation(Block):
     confidence: Share
 
 
+class Zoo(Block):
+    quick: dict[str, Any]
+    full: dict[str, Any]
+
+
 class Report(Block):
     examples: Annotated[int, Field(ge=0)]
     views: Annotated[int, Field(ge=0)]
@@ -204,6 +209,8 @@ class Settings(Block):
     baselines: dict[str, str | dict[str, Any] | None]
     controls: dict[str, str | dict[str, Any] | None]
     multiview: dict[str, str | dict[str, Any] | None]
+    papers: dict[Literal["A", "B", "C", "D"], dict[str, str | dict[str, Any] | None]]
+    zoo: Zoo
     seeds: Seeds
     folds_per_job: Count
     shards: Shards
@@ -292,6 +299,21 @@ class Settings(Block):
         left = {name: given for name, given in named.items() if name not in chosen}
         return {name: self._experiment(block, name, given) for name, given in left.items()}
 
+    def all_sets(self) -> dict[str, dict[str, Experiment]]:
+        """Sets of experiments that are made when asked for, by target: `paper_A` …, `zoo` and `zoo_full`."""
+        chosen, found = self.all_experiments(), {}
+        for paper, block in self.papers.items():
+            where = f"papers.{paper}"
+            made = {name: chosen.get(name) or self._experiment(where, name, given) for name, given in block.items()}
+            found[f"paper_{paper}"] = made
+        for target, head, over in (("zoo", "quick", self.zoo.quick), ("zoo_full", "full", self.zoo.full)):
+            names = {f"{head}_{model}": {"method": model, **over} for model in registry.entries("model")}
+            found[target] = {name: self._experiment(f"zoo.{head}", name, given) for name, given in names.items()}
+        names = [name for block in (self.all_controls(), self.all_multiview(), *found.values()) for name in block]
+        if doubled := {name for name in names if names.count(name) > 1}:
+            raise BadInput(f"experiment {min(doubled)} stands in two sets", "each set names its own")
+        return found
+
     def _experiment(self, block: str, name: str, given: str | dict[str, Any] | None) -> Experiment:
         where = f"{block}.{name}"
         given = {"method": given} if isinstance(given, str) else dict(given or {})
@@ -371,7 +393,11 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     merged = _merge(given, overrides or {})
     chosen = merged.get("experiments")
     if isinstance(chosen, str | list):
-        blocks = [given.get(block) for block in ("multiview", "controls", "baselines", "experiments")]
+        papers = given.get("papers") if isinstance(given.get("papers"), dict) else {}
+        blocks = [
+            *papers.values(),
+            *(given.get(block) for block in ("multiview", "controls", "baselines", "experiments")),
+        ]
         known = {name: value for block in blocks if isinstance(block, dict) for name, value in block.items()}
         names = [chosen] if isinstance(chosen, str) else chosen
         if wrong := [n for n in names if not isinstance(n, str)]:
@@ -385,9 +411,8 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     settings.all_corpora()
     for name in settings.recipes:
         settings.recipe(registry.get("model", name).name, {}, f"recipes.{name}")
-    settings.all_controls()
-    settings.all_multiview()
     registry.get("model", settings.attention.network)
+    settings.all_sets()
     for kind, named in (
         ("flow", settings.motion.flows),
         ("protocol", settings.protocol_options),

@@ -16,12 +16,15 @@ FULL = "full"
 ORACLE = "@oracle"  # behind the name of an experiment whose epoch was chosen on the test subjects
 
 
-def may_rank(*, selection: str, subject_disjoint: bool, control: bool = False, **others: Any) -> bool:
-    """Only what chose its epoch without the test subjects, kept subjects apart and learned from the true labels.
+def may_rank(
+    *, selection: str, subject_disjoint: bool, control: bool = False, quick: bool = False, **others: Any
+) -> bool:
+    """Only what chose its epoch without the test subjects, kept subjects apart, learned from the true labels and was no
+    quick look.
 
     Takes all facts of an experiment, and reads these.
     """
-    return subject_disjoint and selection != "oracle" and not control
+    return subject_disjoint and selection != "oracle" and not control and not quick
 
 
 def rows(
@@ -35,12 +38,14 @@ def rows(
     parameters: int | None,
     synthetic: bool,
     control: bool = False,
+    quick: bool = False,
     baseline: bool = False,
 ) -> list[dict[str, Any]]:
     """An experiment's rows from its metrics: 'full', then one a data set where it has several.
 
     ``selection`` is fixed, inner or oracle; ``parameters`` the count of trained weights (None: no network); ``control``
-    marks permuted labels and constant answers, ``baseline`` what every network must beat.
+    marks permuted labels and constant answers, ``quick`` a few folds trained for a few steps, ``baseline`` what every
+    network must beat.
     """
     facts = {
         "experiment": experiment,
@@ -49,7 +54,7 @@ def rows(
         "seeds": len(summary["seeds"]["each"]),
         "selection": selection,
         "subject_disjoint": subject_disjoint,
-        "ranked": may_rank(selection=selection, subject_disjoint=subject_disjoint, control=control),
+        "ranked": may_rank(selection=selection, subject_disjoint=subject_disjoint, control=control, quick=quick),
         "parameters": parameters,
         "synthetic": synthetic,
         "baseline": baseline,

@@ -37,6 +37,14 @@ def k_fold_subjects(table: pd.DataFrame, *, k: int = 5, seed: int = 0) -> list[F
 
 
 @register(
+    "protocol", "quick_subjects", subject_disjoint=True, quick=True, title="a quick look at few folds of subjects"
+)
+def quick_subjects(table: pd.DataFrame, *, k: int = 3, seed: int = 0) -> list[Fold]:
+    """As ``k_fold_subjects``, in so few folds that too little is trained on: it shows that a network runs, no ranks."""
+    return k_fold_subjects(table, k=k, seed=seed)
+
+
+@register(
     "protocol",
     "clip_split_80_20",
     subject_disjoint=False,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mer_lib import clips as clip_table
 from mer_lib import weights
-from mer_lib.evaluation import comparisons, leaderboard
+from mer_lib.evaluation import comparisons, leaderboard, published
 from mer_lib.evaluation.predictions import read, unscored
 from mer_lib.provenance import file_digest, versions
 from mer_lib.report.data import Depth, Example, Key, ReportData, Sides
@@ -43,6 +43,7 @@ def collect(
     attention: Sequence[str] = (),
     maps: Sequence[str] = (),
     topic: str = "",
+    paper: str = "",
 ) -> ReportData:
     """What the report shows, read from files.
 
@@ -50,7 +51,8 @@ def collect(
     ``metrics``, ``predictions`` and ``curves`` stand in the order of ``experiments``; ``registered`` and ``motion`` are
     stores by shard, of which ``examples`` clips of different classes and people are shown; ``faces``, ``depth`` and
     ``views`` are others, of which ``sides`` clips are shown from the sides; ``attention`` are tables of what was seen
-    in each fold, ``maps`` the files of activation that belong to them.
+    in each fold, ``maps`` the files of activation that belong to them. ``paper`` names the
+    paper whose published figures stand beside ours.
     """
     clips = clip_table.load(tables["clips"])
     named = dict(zip(experiments, metrics, strict=True))
@@ -60,6 +62,8 @@ def collect(
         corpus=corpus,
         synthetic=synthetic,
         clips=clips,
+        topic=topic,
+        published=published.figures(paper),
         leaderboard=_leaderboard(tables["leaderboard"]),
         comparisons=_comparisons(tables["comparisons"]) if "comparisons" in tables else pd.DataFrame(),
         baselines=tuple(baselines),
@@ -72,7 +76,6 @@ def collect(
         sides=_sides(clips, faces, depth, views, count=sides),
         attention=pd.concat([pd.DataFrame(), *map(_attention, attention)], ignore_index=True),
         attended=_attended(maps),
-        topic=topic,
         provenance={
             "Versions": versions(),
             "Stores": {f"motion {Path(path).stem}": _digest(path) for path in motion},

@@ -25,6 +25,11 @@ def costs(files: Iterable[tuple[str, str, str | Path]]) -> pd.DataFrame:
     return table.round({"seconds": 3, "peak_mb": 1}).reset_index()[list(COLUMNS)]
 
 
+def of(table: pd.DataFrame, experiments: Iterable[str]) -> pd.DataFrame:
+    """The rows of ``costs`` that belong to one of these experiments alone."""
+    return table[table["experiment"].isin(list(experiments))].reset_index(drop=True)
+
+
 def _jobs(path: Path) -> list[tuple[float, float]]:
     """(seconds, peak MB) of each run in a benchmark file; Snakemake writes '-' or 'NA' for what it did not measure."""
     try:

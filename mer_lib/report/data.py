@@ -80,6 +80,7 @@ class ReportData:
     names and values, such as {'versions': {'torch': '2.13.0'}}. ``depth`` is the depth network of a page of its own;
     ``attention`` says which training views were kept (docs/contract.md), ``attended`` gives each class its mean
     activation (h, w) over folds.
+    ``published`` are the figures that a paper prints (``evaluation.published``), where the page is of its experiments.
     ``topic`` stands in the heading of a page that is not the report itself.
     """
 
@@ -91,6 +92,7 @@ class ReportData:
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     baselines: Sequence[str] = ()
     controls: pd.DataFrame = field(default_factory=pd.DataFrame)
+    published: pd.DataFrame = field(default_factory=pd.DataFrame)
     identity: Sequence[Mapping[str, Any]] = ()
     metrics: Mapping[Key, dict] = field(default_factory=dict)
     predictions: Mapping[Key, pd.DataFrame] = field(default_factory=dict)

@@ -15,7 +15,8 @@ FILE = ROOT / "params.yaml"
 TEXT = FILE.read_text(encoding="utf-8")
 
 
-NAMED = ("experiments", "baselines", "controls", "multiview", "recipes")  # by name, each explained as a whole
+# By name, each explained as a whole.
+NAMED = ("experiments", "baselines", "controls", "papers", "zoo", "multiview", "recipes")
 
 
 def leaves(node: dict, head: str = "") -> list[str]:

@@ -9,10 +9,12 @@ from mer_lib import clips, registry
 from mer_lib.evaluation.comparisons import comparisons
 from mer_lib.evaluation.leaderboard import leaderboard, rows
 from mer_lib.evaluation.metrics import summary
+from mer_lib.evaluation.published import COLUMNS as PUBLISHED
 from mer_lib.report.data import Depth, Example, ReportData, Sides
 
 CLASSES = ("negative", "positive", "surprise")
 RUNS = {"ststnet": 2, "ststnet@oracle": 2, "bi_woof": 1, "baseline_linear": 1, "baseline_rbf": 1}  # seeds of each
+PRINTED = ("C", "Table 3", "STSTNet", "ststnet", "toy", "loso", "uf1", 0.7353)
 METHODS = {"baseline_linear": "flow28", "baseline_rbf": "flow28"}
 
 
@@ -70,6 +72,7 @@ def made_up(*, synthetic: bool = True) -> ReportData:
         comparisons=comparisons(found, CLASSES, resamples=100, permutations=100),
         baselines=tuple(METHODS),
         controls=leaderboard(controls),
+        published=pd.DataFrame([PRINTED], columns=PUBLISHED),
         identity=[{"descriptor": "flow28", "subjects": 4, "clips": 24, "accuracy": 0.5, "low": 0.4, "high": 0.6,
                    "chance": 0.25, "permuted": 0.2, "p": 0.01}],
         metrics=metrics,

@@ -60,7 +60,7 @@ def test_empty_sections_vanish():
     data = made_up()
     bare = build(ReportData(corpus="toy", synthetic=False, clips=data.clips))
     assert headings(bare) == ["overview"]
-    empty = {name: pd.DataFrame() for name in ("problems", "costs", "comparisons", "controls")}
+    empty = {name: pd.DataFrame() for name in ("problems", "costs", "comparisons", "controls", "published")}
     without = {**empty, "examples": (), "curves": {}}
     data = replace(data, identity=())
     left = headings(build(replace(data, **without)))
@@ -155,7 +155,7 @@ def test_figures_on_the_page_are_the_leaderboards(page):
     assert f"{best['uf1']:.3f}" in page and f"{best['uf1_low']:.2f} to {best['uf1_high']:.2f}" in page
     board = re.search(r'<section id="leaderboard".*?</section>', page, re.DOTALL).group()
     assert "Not ranked" not in board
-    for change, why in (({}, "a control"), ({"subject_disjoint": False}, "subjects on both sides")):
+    for change, why in (({}, "a control or a quick look"), ({"subject_disjoint": False}, "subjects on both sides")):
         unranked = data.leaderboard.assign(ranked=False, **change)
         assert f"Not ranked: {why}<" in shown(replace(data, leaderboard=unranked), "leaderboard")
 

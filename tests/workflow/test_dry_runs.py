@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from running import TRACEBACK, count, jobs
 
+from mer_lib import registry
+
 OWN = [{"name": "mine", "adapter": "folder"}]
 
 
@@ -69,6 +71,21 @@ def test_all_views_are_made_by_their_own_target(planner):
     assert rest and not any("attention" in path for job in rest for path in job.input)
     curves = {path.split("/")[3] for job in found if job.rule == "yaw_curve" for path in job.output}
     assert curves == {"loso_to_views", "loso_views", "loso_views_refined"}
+
+
+def test_a_paper_is_its_own_target(planner):
+    found = planner.planned("paper_C")
+    made = {path for job in found for path in job.output}
+    assert "results/synthetic/paper_C/index.html" in made and "results/synthetic/leaderboard.csv" not in made
+    assert {job.output[0].split("/")[4] for job in found if job.rule == "train_folds"} >= {"c_mjfn", "c_alexnet"}
+    assert count(found)["problems"] == 0 and count(found)["set_page"] == 1
+
+
+def test_the_zoo_is_every_network_and_asks_for_their_memory(planner):
+    found = planner.planned("zoo")
+    trained = {job.output[0].split("/")[4] for job in found if job.rule == "train_folds"}
+    assert trained == {f"quick_{model}" for model in registry.entries("model")}
+    assert count(found)["set_page"] == 1 and count(found)["leaderboard"] == 0
 
 
 def test_one_experiment_computes_what_it_reads(planner):

@@ -39,6 +39,7 @@ TABLE = {"of_views", "trains_on", "tests_on", "plan", "is_synthetic", "adapter",
 UNVERSIONED = {
     "controls_table", "compare_controls", "identity", "controls_page", "published_features",
     "leaderboard_of_views", "compare_views", "problems_of_views", "multiview_page",
+    "set_table", "compare_set", "set_problems", "set_costs", "set_page",
 }  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def helpers() -> dict[str, list[ast.AST]]:
                 if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Stage":
                     found[name] = [value.args[2]]
                     found[f"{name}.made"] = value.args[1:3]
-    for name in ("SETTINGS", "CORPORA", "EXPERIMENTS", "CONTROLS", "MULTIVIEW", "NAMED", *TABLE):
+    for name in ("SETTINGS", "CORPORA", "EXPERIMENTS", "CONTROLS", "MULTIVIEW", "SETS", "NAMED", *TABLE):
         found[name] = []
     return found
 

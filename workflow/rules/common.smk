@@ -65,7 +65,13 @@ CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 EXPERIMENTS = SETTINGS.all_experiments()
 CONTROLS = SETTINGS.all_controls()  # made when asked for
 MULTIVIEW = SETTINGS.all_multiview()  # so are these
-NAMED = {**EXPERIMENTS, **CONTROLS, **MULTIVIEW}
+SETS = in_one_line(SETTINGS.all_sets)  # so are these: target -> its experiments
+NAMED = {
+    **{name: experiment for block in SETS.values() for name, experiment in block.items()},
+    **EXPERIMENTS,
+    **CONTROLS,
+    **MULTIVIEW,
+}
 ROOTS = in_one_line(params.local_roots, "local.yaml", CORPORA)
 
 
@@ -158,6 +164,16 @@ def tests_on(protocol):
 def of_views(protocol):
     """Whether a protocol trains or tests on generated views."""
     return (trains_on(protocol), tests_on(protocol)) != ("original", "original")
+
+
+def members(target):
+    """A function: the (protocol, experiment) pairs of a set that a corpus is scored under."""
+    return cache(lambda corpus: under_protocols(corpus, SETS[target]))
+
+
+def in_set(function, *arguments):
+    """An input function or param of the set that the wildcard names: ``function`` of chosen pairs, such as of_corpus."""
+    return lambda wc: function(*arguments, members(wc.target))(wc)
 
 
 def recorded(chosen):
@@ -258,3 +274,4 @@ wildcard_constraints:
     descriptor=r"[a-z0-9_]+",
     experiment=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     pairs="|".join(reading.PAIRS),
+    target="|".join(SETS),

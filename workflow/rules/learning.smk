@@ -22,7 +22,7 @@ rule train_folds:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
+        mem_mb=lambda wc, attempt: learning_mb(wc) * attempt,
     params:
         made=TRAIN.made,
         folds_per_job=SETTINGS.folds_per_job,
@@ -86,7 +86,7 @@ rule final_model:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
+        mem_mb=lambda wc, attempt: learning_mb(wc) * attempt,
     params:
         made=MODEL.made,
         pipeline=pipeline_of,

@@ -18,6 +18,7 @@ rule costs:
     resources:
         mem_mb=500,
     params:
+        experiments=None,  # all
         code=provenance.code_digest("mer_lib.report.costs"),
     script:
         "../scripts/costs.py"
@@ -62,6 +63,7 @@ rule report_page:
         settings=described(),
         baselines=[name for name, experiment in EXPERIMENTS.items() if experiment.baseline],
         topic="",
+        paper="",
         code=page_code(),
     script:
         "../scripts/report.py"

@@ -318,6 +318,12 @@ def scans_of(wc):
     return [os.path.join(root(s["set"]), scan) for s in sitter_shards()[wc.shard] for scan in s["scans"]]
 
 
+def learning_mb(wc):
+    """Memory of a learning job in MB. A network's weights, their gradients and what Adam keeps of both are 16 bytes a
+    parameter, which exceeds 2 GB for the largest; a classifier and a small network need the rest alone."""
+    return 2000 + 16 * (learner_of(wc.experiment).meta.get("parameters") or 0) // 10**6
+
+
 def made_of_subject(wc):
     return CORPUS.made(wc) | {"shard": wc.subject, "rows": clips.records(subjects_of(wc.corpus)[wc.subject])}
 
@@ -504,6 +510,7 @@ def facts_of(chosen):
             "protocol": protocol,
             "selection": experiment.selection,
             "control": experiment.train.control != "none" or learner_of(name).meta.get("control", False),
+            "quick": registry.get("protocol", protocol).meta.get("quick", False),
             "baseline": experiment.baseline,
             "subject_disjoint": registry.get("protocol", protocol).meta["subject_disjoint"],
         }

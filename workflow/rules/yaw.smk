@@ -97,6 +97,7 @@ use rule report_page as multiview_page with:
         settings=described(),
         baselines=[],
         topic="faces seen from the sides",
+        paper="",
         code=page_code(),
 
 

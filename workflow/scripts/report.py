@@ -10,6 +10,6 @@ with job(snakemake):
     data = collect(
         snakemake.wildcards.corpus, experiments, synthetic=given.synthetic, settings=given.settings,
         tables={name: files.pop(name) for name in tables if name in files}, examples=given.examples, sides=given.sides,
-        baselines=given.baselines, topic=given.topic, **files,
+        baselines=given.baselines, topic=given.topic, paper=given.paper, **files,
     )  # fmt: skip
     write_page(snakemake.output[0], data)

@@ -68,7 +68,7 @@ def _standing(data: ReportData, row: pd.Series) -> str:
         return "The line that every network must beat"
     if row["ranked"]:
         return "Ranked"
-    return "Not ranked: a control" if row["subject_disjoint"] else "Not ranked: subjects on both sides"
+    return "Not ranked: a control or a quick look" if row["subject_disjoint"] else "Not ranked: subjects on both sides"
 
 
 def _figure(data: ReportData, full: pd.DataFrame, name: str) -> Markup:
