@@ -12,7 +12,9 @@ from running import Project
 
 pytestmark = pytest.mark.slow
 
-STAGES = ["faces", "registered", "motion", "views", "features", "attention", "train", "evaluate", "report"]
+STAGES = [
+    "faces", "depth", "registered", "motion", "views", "features", "attention", "train", "evaluate", "report",
+]  # fmt: skip
 KEPT = ".mer/finished"
 METRICS = [
     f"results/synthetic/metrics/loso/{name}.json" for name in ("baseline_linear", "baseline_rbf", "bi_woof", "ststnet")
@@ -44,7 +46,19 @@ def ran(output: str) -> list[str]:
 def promised(project: Project) -> dict[str, str]:
     """Digests of everything that the contract promises to the byte."""
     tables = ("clips.csv", "apex.csv", "problems.csv", "leaderboard.csv")
-    folders = ("faces", "registered", "motion", "features", "folds", "predictions", "curves", "models", "metrics")
+    folders = (
+        "faces",
+        "depth",
+        "multiview/views",
+        "registered",
+        "motion",
+        "features",
+        "folds",
+        "predictions",
+        "curves",
+        "models",
+        "metrics",
+    )
     found = project.digests("data/synthetic", *(f"results/synthetic/{name}" for name in folders))
     return found | {name: (project.root / "results/synthetic" / name).read_text() for name in tables}
 
@@ -110,8 +124,8 @@ def settings(project: Project, **changes):
     [
         ({"faces": {"margin": 0.35}}, "faces"),
         ({"descriptors": {"bi_woof": {"blocks": 6}}}, "motion"),  # which pairs are read is a descriptor's to say
-        ({"seeds": [0]}, "train"),
-        ({"report": {"examples": 1}}, "report"),
+        ({"seeds": [0]}, "attention"),  # its network is trained from the first of them
+        ({"report": {"examples": 1}}, "views"),  # it names the clips that are shown from the sides
     ],
     ids=["faces", "descriptors", "seeds", "report"],
 )

@@ -142,7 +142,9 @@ def test_stores_hold_every_clip(mini):
     ids = list(read(mini, "clips.csv")["clip"])
     for stage, names in {
         "faces": ["first", "frames", "geometry", "landmarks", "probability"],
-        "registered": ["first", "frames", "homography", "how", "residual"],
+        "registered": ["first", "frames", "homography", "how", "landmarks", "residual"],
+        "depth": ["depth", "doubt", "hidden", "outside"],
+        "multiview/views/onset_apex": ["first", "frames", "landmarks", "visible", "yaw"],
         "motion/onset_apex": ["flow", "pair", "strain"],
         "features/bi_woof": ["x"],
         "features/flow28": ["x"],
@@ -209,7 +211,8 @@ LEARN = {"train_folds", "final_model", "join_predictions", "join_curves"} | EVAL
 FEATURES = {"features_shard", "join_features", "problems"} | LEARN
 MOTION = {"motion_shard"} | FEATURES
 REGISTER = {"register_shard"} | MOTION
-FACES = {"faces_shard"} | REGISTER
+FACES = {"faces_shard", "depth_shard", "views_shard"} | REGISTER
+CROP = {"shots_shard", "depth_model"} | FACES  # the depth network learns from crops of the same kind
 RENDER = {"index", "render_subject"} | FACES
 
 
@@ -228,7 +231,7 @@ slow = pytest.mark.slow
     ("config", "expected", "touched"),
     [
         pytest.param({"synthetic": {"strength": [1.0, 2.0]}}, RENDER, BOTH, id="synthetic.strength", marks=slow),
-        pytest.param({"faces": {"size": 112}}, FACES, BOTH, id="faces.size"),
+        pytest.param({"faces": {"size": 160}}, CROP, BOTH, id="faces.size"),
         pytest.param({"registration": {"ransac_px": 0.5}}, REGISTER, BOTH, id="registration.ransac_px", marks=slow),
         pytest.param({"motion": {"onset_apex": "dis"}}, MOTION, BOTH, id="motion.onset_apex", marks=slow),
         pytest.param({"descriptors": {"bi_woof": {"blocks": 6}}}, FEATURES, CLASSIFIER, id="descriptors.blocks"),
