@@ -36,6 +36,7 @@ def files(tmp_path):
 
 def test_the_page_shows_figures_and_pictures(files):
     page = build(collect_depth(*files))
+    assert "What was run on what" not in page  # nothing was, on any corpus
     assert "How deep a face is" in page and "60% less" in page
     for told in ("5.00", "12.50", "depth network", "mean face", "36", "without ImageNet weights"):
         assert told in page

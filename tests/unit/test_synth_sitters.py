@@ -75,6 +75,7 @@ def test_every_shot_shows_another_face_in_another_pose(shots):
     assert all(np.abs(faces[0] - other).mean() > 0.01 for other in faces[1:])
 
 
+@pytest.mark.slow
 def test_a_turned_head_is_deeper_on_the_far_side(studio):
     """Turned to the subject's left, the right of the picture, that side of the face goes away from the camera."""
     turned = {}
@@ -115,6 +116,7 @@ def test_another_face_has_another_shape_and_the_same_paint(somebody):
     assert np.array_equal(other.vertices, identity.another_face(somebody, "a").vertices)
 
 
+@pytest.mark.slow
 def test_shots_without_a_face_are_left_out_and_noted(studio):
     seen, fails = studio.detector, iter([True, False, False])
     half = Studio(lambda frames: [[]] if next(fails) else seen(frames), seed=7, turn=studio.turn, **CROP)

@@ -12,8 +12,10 @@ from mer_lib.report.data import ReportData
 
 
 @register("section", "overview", order=10, title="What was run on what")
-def section(data: ReportData) -> Markup:
-    """Clips, subjects and classes of the corpus, the experiments and the best ranked figure."""
+def section(data: ReportData) -> Markup | None:
+    """Clips, subjects and classes of the corpus, the experiments and the best ranked figure; not of a lone network."""
+    if data.topic == "depth":
+        return None
     clips = data.clips
     skipped = data.problems["severity"].eq("skipped").sum() if "severity" in data.problems else None
     tiles = [
