@@ -8,6 +8,7 @@ import skimage.data
 from mer_lib.faces import align
 from mer_lib.geometry import registration
 from mer_lib.geometry.registration import HOMOGRAPHY, IDENTITY, REFERENCE, SIMILARITY, register
+from mer_lib.problems import collect
 
 SIZE = 128
 POINTS = np.array([[205.0, 101.7], [246.8, 103.7], [224.7, 129.0], [201.7, 139.3], [245.3, 141.9]])
@@ -133,6 +134,39 @@ def test_a_wild_similarity_is_not_believed():
     frames = np.stack([picture(np.eye(3)), np.full((SIZE, SIZE, 3), 90, np.uint8)])
     for wrong in (LANDMARKS * 3, LANDMARKS[::-1] * [1, -1], np.full((5, 2), 30.0)):
         assert register(frames, np.stack([LANDMARKS, wrong])).how[1] == IDENTITY
+
+
+def test_frames_that_fall_back_are_counted_by_how():
+    flat, move = np.full((SIZE, SIZE, 3), 90, np.uint8), head(4, -3, 5)
+    frames = np.stack([picture(np.eye(3)), flat, picture(move, seed=2), flat, flat])
+    landmarks = [LANDMARKS, apply(move, LANDMARKS), apply(move, LANDMARKS), LANDMARKS, LANDMARKS]
+    with collect() as problems:
+        found = register(frames, np.stack(landmarks))
+    assert found.how.tolist() == [REFERENCE, SIMILARITY, HOMOGRAPHY, IDENTITY, IDENTITY]
+    (told,) = problems
+    assert told.what.startswith("3 of 4 frames") and "1 were by the landmarks, 2 were left" in told.what
+    with collect() as problems:
+        register(frames[[0, 2]], np.stack([LANDMARKS, apply(move, LANDMARKS)]))
+    assert not problems
+
+
+def test_a_blurred_frame_is_placed_or_counted():
+    """Blur of four pixels: whatever path it takes, it is placed better than it was, or left as it was."""
+    move = head(3, -2, 1)
+    blurred = cv2.GaussianBlur(picture(move, seed=1), (0, 0), 4)
+    found = register(np.stack([picture(np.eye(3)), blurred]), np.stack([LANDMARKS, apply(move, LANDMARKS)]))
+    left = np.median(errors(found.homography[1], move))
+    assert left < 0.5 * np.median(errors(np.eye(3), move)) or found.how[1] == IDENTITY
+
+
+def test_a_turned_head_is_masked_where_it_is():
+    """A head turned aside shows its eyes closer and its nose off the middle; the mask widens and follows."""
+    turned = LANDMARKS.copy()
+    turned[:2, 0] = [LANDMARKS[0, 0] + 10, LANDMARKS[1, 0] - 6]
+    turned[2, 0] += 8
+    ahead, aside = (registration.head_mask(at, (SIZE, SIZE)) > 0 for at in (LANDMARKS, turned))
+    assert np.argwhere(aside)[:, 1].mean() < np.argwhere(ahead)[:, 1].mean() - 3
+    assert aside.sum() > 0.5 * ahead.sum()  # by the eyes alone it would be .39
 
 
 def test_a_featureless_clip_is_left_alone():
