@@ -16,9 +16,8 @@ STAGES = [
     "faces", "depth", "registered", "motion", "views", "features", "attention", "train", "evaluate", "report",
 ]  # fmt: skip
 KEPT = ".mer/finished"
-METRICS = [
-    f"results/synthetic/metrics/loso/{name}.json" for name in ("baseline_linear", "baseline_rbf", "bi_woof", "ststnet")
-]
+EXPERIMENTS = ("baseline_linear", "baseline_rbf", "bi_woof", "ststnet")
+METRICS = ["results/depth/metrics.json", *(f"results/synthetic/metrics/loso/{name}.json" for name in EXPERIMENTS)]
 
 
 def git(project: Project, *command: str) -> None:
