@@ -17,6 +17,7 @@ from mer_lib import registry
 from mer_lib.clips import OFFICIAL_CLASSES
 from mer_lib.problems import BadInput
 
+DEPTH_STRIDE = 32  # pixels: what the depth network halves a crop by, five times
 RESERVED = "depth"  # a folder of results/ that belongs to no corpus
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -412,6 +413,9 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     for name in settings.recipes:
         settings.recipe(registry.get("model", name).name, {}, f"recipes.{name}")
     registry.get("model", settings.attention.network)
+    if settings.report.views and settings.faces.size % DEPTH_STRIDE:
+        told = f"faces.size: {settings.faces.size} is no multiple of {DEPTH_STRIDE}, as the depth network needs"
+        raise BadInput(told, "choose another size, or show no views: report.views: 0", file=path)
     settings.all_sets()
     for kind, named in (
         ("flow", settings.motion.flows),

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from mer_lib import params
+from mer_lib.geometry.depth_net import STRIDE
 from mer_lib.problems import BadInput
 
 ROOT = Path(__file__).parent.parent.parent
@@ -233,3 +234,10 @@ def test_local_yaml_is_as_strict(tmp_path):
     rendered = {c.name: c for c in params.load(FILE).all_corpora()}
     with pytest.raises(BadInput, match="rendered into data/synthetic"):
         params.local_roots(file, rendered)
+
+
+def test_crops_that_no_depth_network_reads_are_refused_before_anything_runs():
+    with pytest.raises(BadInput, match=r"faces\.size: 112 is no multiple of 32"):
+        params.load(FILE, {"faces": {"size": 112}})
+    assert params.load(FILE, {"faces": {"size": 112}, "report": {"views": 0}}).faces.size == 112
+    assert STRIDE == params.DEPTH_STRIDE
