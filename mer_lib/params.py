@@ -212,6 +212,7 @@ class Settings(Block):
     multiview: dict[str, str | dict[str, Any] | None]
     papers: dict[Literal["A", "B", "C", "D"], dict[str, str | dict[str, Any] | None]]
     zoo: Zoo
+    auxiliary: str | dict[str, Any]
     seeds: Seeds
     folds_per_job: Count
     shards: Shards
@@ -257,6 +258,11 @@ class Settings(Block):
         if doubled := {c.name for c in found if [x.name for x in found].count(c.name) > 1}:
             raise BadInput(f"corpora: the name '{doubled.pop()}' stands twice", "give each corpus its own name")
         return found
+
+    def auxiliary_corpus(self) -> Corpus:
+        """The corpus whose clips train beside a fold's; one of the chosen corpora's name is that corpus."""
+        found = self._corpus(self.auxiliary)
+        return next((c for c in self.all_corpora() if c.name == found.name), found)
 
     def _corpus(self, given: str | dict[str, Any]) -> Corpus:
         given = {"name": given, "adapter": given} if isinstance(given, str) else dict(given)
@@ -409,7 +415,7 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
         names = merged["corpora"] if isinstance(merged["corpora"], list) else [merged["corpora"]]
         merged["corpora"] = [defined.get(n, n) if isinstance(n, str) else n for n in names]
     settings = _typed(Settings, merged, str(path))
-    settings.all_corpora()
+    settings.auxiliary_corpus()
     for name in settings.recipes:
         settings.recipe(registry.get("model", name).name, {}, f"recipes.{name}")
     registry.get("model", settings.attention.network)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -26,9 +27,9 @@ from mer_lib.learning.guard import Guarded
 from mer_lib.learning.learner import Fitted, Grouped, Learner, Recipe, State, make
 from mer_lib.learning.parts import Parts
 from mer_lib.learning.protocols import everything
-from mer_lib.learning.rows import Rows
+from mer_lib.learning.rows import Rows, pick
 from mer_lib.learning.samples import Samples
-from mer_lib.problems import note
+from mer_lib.problems import BadInput, note
 
 log = logging.getLogger(__name__)
 
@@ -79,20 +80,25 @@ def run_folds(
     train: Mapping[str, Any] | None = None,
     device: str = "cpu",
     keep: Path | None = None,
+    auxiliary: Samples | None = None,
 ) -> FoldRun:
     """Fit and test each fold with each seed.
 
     ``kind`` and ``name`` pick a registered model or classifier; ``options`` are its own, ``train`` a Recipe's values.
     In the folder ``keep`` each finished fold is kept, or the group of folds that is computed at once, and taken from
     there when the same run is started again; its owner removes it when the run is done.
+    ``auxiliary`` samples of other people train in every fold and are in no prediction, curve or choice.
     A fold without a test or a training sample is noted and gives no rows. Raises LeakError before anything is fitted on
     a leak, and BadInput for names, options, labels outside ``classes`` and a loss that is no longer a number.
     """
     recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
     learner = make(kind, name, len(classes), options, recipe, device)
     guard.check_folds(folds, samples.table)
+    auxiliary = _checked(auxiliary, samples)
     made = {"kind": kind, "name": name, "classes": list(classes), "options": options}
-    parts = Parts(keep, samples, {**made, "seeds": list(seeds), "train": asdict(recipe), "device": device})
+    beside = [auxiliary.scan.content, auxiliary.table.to_csv()] if auxiliary else []
+    every = {**made, "seeds": list(seeds), "train": asdict(recipe), "device": device, "auxiliary": beside}
+    parts = Parts(keep, samples, every)
     runs, started, computed = [], time.monotonic(), 0
     units = _units([fold for fold in folds if _worth_fitting(samples, fold, classes)], learner, samples)
     with threadpool_limits(1):
@@ -100,7 +106,7 @@ def run_folds(
             taken = parts.take(unit)
             if taken is None:
                 computed += 1
-                runs.append(_run(samples, unit, learner, recipe, made, seeds))
+                runs.append(_run(samples, unit, learner, recipe, made, seeds, auxiliary))
                 parts.put(unit, runs[-1])
             else:
                 runs.append(FoldRun(**taken))
@@ -124,12 +130,19 @@ def fit_all(
     options: Mapping[str, Any] | None = None,
     train: Mapping[str, Any] | None = None,
     device: str = "cpu",
+    auxiliary: Samples | None = None,
 ) -> Fitted:
     """One model trained on every labelled clip, for clips of other corpora; arguments as in ``run_folds``."""
     recipe, options = Recipe(**(train or {})), registry.get(kind, name).complete(dict(options or {}))
     learner = make(kind, name, len(classes), options, recipe, device)
     with threadpool_limits(1):
-        fit = Fit(Guarded(samples, everything(samples.table)), seed, replace(recipe, oracle=False), classes)
+        fit = Fit(
+            Guarded(samples, everything(samples.table)),
+            seed,
+            replace(recipe, oracle=False),
+            classes,
+            _checked(auxiliary, samples),
+        )
         ((_, state),) = fit_each([fit], learner, recipe)
     return Fitted(kind, name, tuple(classes), options, state)
 
@@ -160,18 +173,36 @@ def _units(folds: list[Fold], learner: Learner, samples: Samples) -> list[list[F
 
 
 def _run(
-    samples: Samples, folds: list[Fold], learner: Learner, recipe: Recipe, made: dict[str, Any], seeds: Sequence[int]
+    samples: Samples,
+    folds: list[Fold],
+    learner: Learner,
+    recipe: Recipe,
+    made: dict[str, Any],
+    seeds: Sequence[int],
+    auxiliary: Samples | None,
 ) -> FoldRun:
     """These folds with every seed, one guard a fold."""
     classes = made["classes"]
     guards = [Guarded(samples, fold) for fold in folds]
-    fits = [Fit(guarded, seed, recipe, classes) for guarded in guards for seed in seeds]
+    fits = [Fit(guarded, seed, recipe, classes, auxiliary) for guarded in guards for seed in seeds]
     runs = []
     for fit, (fitted, state) in zip(fits, fit_each(fits, learner, recipe), strict=True):
         model = Fitted(made["kind"], made["name"], tuple(classes), made["options"], state)
         models, mixed = {(fit.fold, fit.seed): model}, {fit.fold: fit.guarded.mixed_subjects}
         runs.append(FoldRun(fit.predictions(fitted, state), fit.oracle, fit.curves.frame(), models, mixed))
     return join(runs, classes)
+
+
+def _checked(auxiliary: Samples | None, samples: Samples) -> Samples | None:
+    """The labelled ones of the auxiliary samples, if they may train in every fold. Raises LeakError."""
+    if auxiliary is None:
+        return None
+    known = np.flatnonzero(auxiliary.table["label"] != "")
+    if not len(known):
+        raise BadInput("no auxiliary clip has a label", "take another auxiliary corpus")
+    auxiliary = Samples(pick(auxiliary.x, known), auxiliary.table.iloc[known])
+    guard.check_auxiliary(auxiliary, samples)
+    return auxiliary
 
 
 def _worth_fitting(samples: Samples, fold: Fold, classes: Sequence[str]) -> bool:

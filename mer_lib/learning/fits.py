@@ -11,25 +11,35 @@ import pandas as pd
 from mer_lib.learning.curves import Curves, Oracle, best_epoch
 from mer_lib.learning.folds import TEST, TRAIN, VALIDATION
 from mer_lib.learning.guard import Guarded
-from mer_lib.learning.learner import Diverged, Grouped, Learner, Recipe, State, Task, names
+from mer_lib.learning.learner import Diverged, Grouped, Learner, Observe, Recipe, State, Task, names
 from mer_lib.learning.protocols import inner_split
-from mer_lib.learning.rows import Features
-from mer_lib.learning.samples import encode
+from mer_lib.learning.rows import Features, joined
+from mer_lib.learning.samples import Samples, encode
 from mer_lib.learning.seeds import derive
 from mer_lib.learning.tuning import tuned
 from mer_lib.problems import BadInput
 
 
 class Fit:
-    """A fold behind the guard (shared by the fold's seeds) with a seed."""
+    """A fold behind the guard (shared by the fold's seeds) with a seed.
 
-    def __init__(self, guarded: Guarded, seed: int, recipe: Recipe, classes: Sequence[str]) -> None:
+    ``auxiliary`` samples (``guard.check_auxiliary``) train beside the fold's own and are in no figure.
+    """
+
+    def __init__(
+        self,
+        guarded: Guarded,
+        seed: int,
+        recipe: Recipe,
+        classes: Sequence[str],
+        auxiliary: Samples | None = None,
+    ) -> None:
         self.guarded, self.seed, self.fold = guarded, seed, guarded.fold.name
         self.labels = _labels(guarded, recipe, classes, seed)
         self.drawn = derive(seed, self.fold)
         self.curves = Curves(self.fold, seed)
         self._oracle, self._recipe = Oracle() if recipe.oracle else None, recipe
-        self._classes = tuple(classes)
+        self._classes, self._auxiliary = tuple(classes), auxiliary
         self._watched: Features = np.zeros((0, 0), np.float32)
         self._truth = np.zeros(0, np.int64)
 
@@ -37,13 +47,18 @@ class Fit:
         """The training without the inner validation subjects, watched on them; its curve says how many epochs serve."""
         fold = inner_split(self.guarded.fold, self.guarded.training_table, self.seed)
         inner = self.guarded.inner(fold)
-        x, table = inner.take(inner.rows(TRAIN), *learner.fits)
+        x, table = self.taken(inner, learner)
         other, told = inner.take(inner.rows(VALIDATION), "selection")
         observe = partial(self._validated, self.labels[told["clip"]].to_numpy())
-        return Task(x, self._encoded(table), self.drawn, self._recipe.passes(len(x)), observe, other)
+        return self._task(x, table, self._recipe.passes(len(x)), observe, other)
+
+    def taken(self, guarded: Guarded, learner: Learner) -> tuple[Features, pd.DataFrame]:
+        """Features to train on, auxiliary ones last, and the table of the fold's own."""
+        x, table = guarded.take(guarded.rows(TRAIN), *learner.fits)
+        return (joined(x, self._auxiliary.x) if self._auxiliary else x), table
 
     def training(self, x: Features, table: pd.DataFrame) -> Task:
-        """The training on the whole training side: its rows as the guard hands them out, the same for every seed.
+        """The training on the whole training side: its rows as ``taken`` gives them, the same for every seed.
 
         With an inner split its curve, made before, says for how many epochs.
         """
@@ -51,7 +66,7 @@ class Fit:
         watched = self._watched if len(self._watched) else None
         chosen = self._recipe.selection == "inner"
         epochs = best_epoch(self.curves.frame()) if chosen else self._recipe.passes(len(x))
-        return Task(x, self._encoded(table), self.drawn, epochs, self._observed, watched)
+        return self._task(x, table, epochs, self._observed, watched)
 
     def solved(self, learner: Learner) -> tuple[Learner, State]:
         """A classifier with its options chosen, and its state."""
@@ -71,6 +86,16 @@ class Fit:
             return pd.DataFrame()
         _, table = self.guarded.take(self.guarded.rows(TEST), "prediction")
         return self._tabled(table, self._oracle.probabilities)
+
+    def _task(self, x: Features, table: pd.DataFrame, epochs: int, observe: Observe, watched: Features | None) -> Task:
+        y, domain = self._encoded(table), None
+        if self._auxiliary:
+            codes = encode(self._auxiliary.table["label"], self._classes)
+            if self._recipe.control == "permuted":  # true labels of other people would teach the control
+                codes = np.random.default_rng(derive(self.drawn, "auxiliary")).permutation(codes)
+            domain = np.repeat([0, 1], [len(y), len(codes)])
+            y = np.concatenate([y, codes])
+        return Task(x, y, self.drawn, epochs, observe, watched, domain)
 
     def _encoded(self, table: pd.DataFrame) -> np.ndarray:
         return self.labels[table["clip"]].to_numpy()
@@ -109,7 +134,8 @@ def fit_each(fits: Sequence[Fit], learner: Learner, recipe: Recipe) -> list[tupl
     else:
         if recipe.selection == "inner":
             _trained(fits, learner, [fit.selection(learner) for fit in fits])
-        taken = {fit.guarded: fit.guarded.take(fit.guarded.rows(TRAIN), *learner.fits) for fit in fits}
+        taken = {fit.guarded: fit for fit in fits}
+        taken = {guarded: fit.taken(guarded, learner) for guarded, fit in taken.items()}
         tasks = [fit.training(*taken[fit.guarded]) for fit in fits]
         found = [(learner, state) for state in _trained(fits, learner, tasks)]
     for fit in fits:

@@ -50,6 +50,7 @@ KINDS = {
     "projected_over_all_clips": "features that were projected (PCA, SVD) over all clips before the folds were made",
     "label_in_features": "a feature that is the label in other words",
     "copy_under_another_name": "the same features, if brightened, rescaled or 8-bit, under two clip ids on two sides",
+    "auxiliary_subject_in_corpus": "a subject among the auxiliary clips whom the corpus itself tests",
     "test_opened_before_fit_ended": "test clips asked for while the model could still change",
     "fit_after_test_opened": "a model fitted, or anything chosen, after its test clips were opened",
 }
@@ -112,6 +113,22 @@ def check_samples(samples: Samples) -> None:
     check_table(samples.table)
     _samples_once(samples.table)
     _refuse_marks(samples)
+
+
+def check_auxiliary(auxiliary: Samples, samples: Samples) -> None:
+    """Refuse auxiliary samples, which train in every fold, that share a person or a clip with the corpus.
+
+    Each person of the corpus is held out in some fold, so that there is no fold to look at. A person is known by the
+    id, however spelt; a clip under another name by its features.
+    """
+    check_samples(auxiliary)
+    spelt = {_spelt(subject) for subject in samples.table["subject"].unique()}
+    shared = [subject for subject in auxiliary.table["subject"].unique() if _spelt(subject) in spelt]
+    _refuse("auxiliary_subject_in_corpus", shared, "subject {}; take an auxiliary corpus of other people")
+    seen = auxiliary.fingerprints
+    copied = np.flatnonzero((seen != 0) & np.isin(seen, samples.fingerprints))
+    names = auxiliary.table["clip"].iloc[copied]
+    _refuse("copy_under_another_name", names, "auxiliary clip {} has the very features of a clip of the corpus")
 
 
 def _check_sides(folds: Sequence[Fold], table: pd.DataFrame) -> None:

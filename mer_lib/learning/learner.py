@@ -80,6 +80,7 @@ class Task:
     """One fit of a network: features (n, ...) float32, class positions (n,), and how long.
 
     ``watched`` (m, ...) are rows of a recorder: predicted after recorded epochs for ``observe``, and for nothing else.
+    ``domain`` (n,): 0 for the fold's own rows, 1 for auxiliary ones, which no recorder sees; None: all are its own.
     """
 
     x: Features
@@ -88,6 +89,7 @@ class Task:
     epochs: int
     observe: Observe | None = None
     watched: Features | None = None
+    domain: np.ndarray | None = None
 
 
 class Learner(Protocol):

@@ -68,8 +68,9 @@ class Network:
 
     Features come channels last, (n, ..., C), as descriptors store them; vectors (n, D) pass as they are. A model with
     losses of its own (several heads, auxiliary terms) has ``training_loss(x, truth, weight) -> (logits, loss)`` for
-    the batch (n, C, ...), its classes (n,) and the class weights (K,); one that starts from others' weights takes them
-    in ``warm_start()``, called once before a training and never to predict.
+    the batch (n, C, ...), its classes (n,) and the class weights (K,); where it says ``domains = True``, also with the
+    domains (n,) of a fold that trains on auxiliary clips: 0 its own, 1 auxiliary. One that starts from others' weights
+    takes them in ``warm_start()``, called once before a training and never to predict.
     ``compiled`` is a module with ``prepare`` and ``Fused`` (see Compiled), ``options`` are the model's own, ``reads``
     is the shape (...) of a sample; others are refused, whichever back end trains.
     """

@@ -20,6 +20,8 @@ class Plain:
         self._model, self._recipe, self._device = model.to(device).train(), recipe, device
         self._dropouts = with_own_dropout(model, task.seed, on_device=device.type != "cpu")
         self._x, self._truth = task.x, torch.tensor(task.y, device=device)
+        domains = task.domain is not None and getattr(model, "domains", False)
+        self._domain = torch.tensor(task.domain, device=device) if domains else None
         self._data = None if isinstance(task.x, Rows) else features(task.x, device)
         self._weight = torch.from_numpy(weights).to(device, torch.float32)
         self._optimizer = _optimizer(model, recipe)
@@ -34,7 +36,7 @@ class Plain:
                 layer.rows = rows
                 layer.epoch.fill_(number)
             with precision(self._recipe, self._device):
-                logits, loss = self._forward(self._batch(batch), self._truth[rows])
+                logits, loss = self._forward(self._batch(batch), rows)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self._optimizer.step()
@@ -49,10 +51,12 @@ class Plain:
             return features(self._x[rows], self._device)
         return self._data[torch.from_numpy(rows).to(self._device)]
 
-    def _forward(self, x: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _forward(self, x: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and loss: weighted cross-entropy, or what the model's own ``training_loss`` says."""
+        truth = self._truth[rows]
         if own := getattr(self._model, "training_loss", None):
-            return own(x, truth, self._weight)
+            more = () if self._domain is None else (self._domain[rows],)
+            return own(x, truth, self._weight, *more)
         logits = self._model(x)
         return logits, F.cross_entropy(logits, truth, weight=self._weight)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from mer_lib.problems import BadInput
+
 WHOLE = 1 << 28  # bytes as float32: 28,000 samples of 28×28×3, 170 clips of 64×64×96
 BLOCK = 1 << 24  # bytes looked at in one piece by whoever goes through all rows
 
@@ -20,6 +22,8 @@ class Rows:
 
     source: anything with ``shape``, ``dtype`` and rows by a slice or by positions (store.Column); at: positions in it.
     """
+
+    dtype = np.dtype(np.float32)
 
     def __init__(self, source: Any, at: np.ndarray | None = None, finite: np.ndarray | None = None) -> None:
         self._source = source
@@ -88,6 +92,15 @@ def size(x: Features) -> int:
 def pick(x: Features, rows: np.ndarray) -> Features:
     """These rows, read where the features are held."""
     return x.pick(rows) if isinstance(x, Rows) else x[rows]
+
+
+def joined(x: Features, other: Features) -> Features:
+    """The rows of ``x``, then those of ``other``; read when asked for where either stays in its store."""
+    if x.shape[1:] != other.shape[1:]:
+        told = f"samples of {x.shape[1:]} and auxiliary ones of {other.shape[1:]}"
+        raise BadInput(told, "make both by the same descriptor with the same options")
+    lazy = isinstance(x, Rows) or isinstance(other, Rows)
+    return Rows(Joined([x, other])) if lazy else np.concatenate([x, other])
 
 
 def finite(x: Features) -> np.ndarray:

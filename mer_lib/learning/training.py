@@ -68,5 +68,7 @@ def _record(
         return
     watched = steps.predict([task.watched if i in recording else None for i, task in enumerate(tasks)])
     for i in recording:
-        rows = np.concatenate(batches[i])
-        tasks[i].observe(number, tasks[i].y[rows], steps.seen(i), watched[i])
+        rows, seen = np.concatenate(batches[i]), steps.seen(i)
+        if (domain := tasks[i].domain) is not None:
+            rows, seen = rows[domain[rows] == 0], seen[domain[rows] == 0]
+        tasks[i].observe(number, tasks[i].y[rows], seen, watched[i])

@@ -19,6 +19,7 @@ SCALE = 4.0  # pixels of flow: what an expression moves comes to about 1, as Ima
     title="Part-based ResNet-18",
     channels=3,
     side=128,
+    needs="auxiliary",
     chosen="Optimiser, rate, batch, epochs, widths, input size and factor of magnification are not given: Adam 1e-4, "
     "batch 32, 30 epochs, 128 units a part, flow at 128×128 as u, v and its length, magnified 4 times; the joined "
     "classifier predicts; one dense layer, ReLU and dropout a part stand before each classifier.",

@@ -23,7 +23,7 @@ NAMED = ("experiments", "baselines", "controls", "papers", "zoo", "multiview", "
 def leaves(node: dict, head: str = "") -> list[str]:
     found = []
     for key, value in node.items():
-        deep = isinstance(value, dict) and value and key not in NAMED
+        deep = isinstance(value, dict) and value and key not in (*NAMED, "auxiliary")
         found += leaves(value, f"{head}{key}.") if deep else [f"{head}{key}"]
     return found
 

@@ -459,6 +459,14 @@ def test_leak_copy_under_another_name_of_few_features():
         run_folds(Samples(x, data.table), make_folds("loso", data.table), **SVM)
 
 
+def test_leak_auxiliary_subject_in_corpus():
+    data, other = vectors(), np.random.default_rng(8).normal(size=(3, 6)).astype(np.float32)
+    theirs = data.table[data.table["subject"] == "toy/s02"]
+    one_of_us = Samples(other, theirs.assign(clip=theirs["clip"] + "x"))
+    with refuses("auxiliary_subject_in_corpus"):
+        run_folds(data, make_folds("loso", data.table), **SVM, auxiliary=one_of_us)
+
+
 def test_every_kind_of_leak_is_planted_here():
     planted = {kind for kind in guard.KINDS if any(name.startswith(f"test_leak_{kind}") for name in globals())}
     assert planted == set(guard.KINDS)

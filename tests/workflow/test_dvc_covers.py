@@ -64,7 +64,7 @@ def helpers() -> dict[str, list[ast.AST]]:
                 if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Stage":
                     found[name] = [value.args[2]]
                     found[f"{name}.made"] = value.args[1:3]
-    for name in ("SETTINGS", "CORPORA", "EXPERIMENTS", "CONTROLS", "MULTIVIEW", "SETS", "NAMED", *TABLE):
+    for name in ("SETTINGS", "CORPORA", "KNOWN", "EXPERIMENTS", "CONTROLS", "MULTIVIEW", "SETS", "NAMED", *TABLE):
         found[name] = []
     return found
 
@@ -117,7 +117,7 @@ def blocks_read(rule: str) -> set[str]:
                 found |= WHOLE_EXPERIMENT if node.attr == "model_dump" else MADE_OF.get(node.attr, set())
             elif node.attr in ("classes", "adapter", "descriptor", "learner"):
                 found |= MADE_OF[node.attr]
-            elif node.attr == "options" and "CORPORA" in ast.dump(node.value):
+            elif node.attr == "options" and "KNOWN" in ast.dump(node.value):
                 found |= {"corpora", "synthetic"}
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "SETTINGS.options":
             found |= OPTIONS[node.args[0].value]

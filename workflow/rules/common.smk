@@ -62,6 +62,8 @@ if workflow.is_main_process and not workflow.dryrun:
 update_config(config, with_types(workflow.config_settings.config or {}))
 SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
+AUXILIARY = SETTINGS.auxiliary_corpus().name  # it trains where a network asks for it, and is never scored
+KNOWN = {AUXILIARY: SETTINGS.auxiliary_corpus(), **CORPORA}
 EXPERIMENTS = SETTINGS.all_experiments()
 CONTROLS = SETTINGS.all_controls()  # made when asked for
 MULTIVIEW = SETTINGS.all_multiview()  # so are these
@@ -72,7 +74,7 @@ NAMED = {
     **CONTROLS,
     **MULTIVIEW,
 }
-ROOTS = in_one_line(params.local_roots, "local.yaml", CORPORA)
+ROOTS = in_one_line(params.local_roots, "local.yaml", KNOWN)
 
 
 def root(corpus):
@@ -82,7 +84,7 @@ def root(corpus):
 
 def adapter(corpus):
     """What the adapter of a corpus declares."""
-    return registry.get("corpus", CORPORA[corpus].adapter).meta
+    return registry.get("corpus", KNOWN[corpus].adapter).meta
 
 
 def roots(corpus):
@@ -95,9 +97,9 @@ def is_synthetic(corpus):
     return bool(adapter(corpus).get("synthetic"))
 
 
-def filmed():
+def filmed(corpora=CORPORA):
     """The corpora with media; the others bring features that somebody has published."""
-    return [corpus for corpus in CORPORA if not adapter(corpus).get("features")]
+    return [corpus for corpus in corpora if not adapter(corpus).get("features")]
 
 
 def either(corpora):
@@ -111,7 +113,7 @@ def plan(corpus):
     if adapter(corpus).get("meshes"):
         raise WorkflowError(f"{corpus} holds 3-D faces and no clips; `mer index {corpus}` lists its meshes")
     limits = SETTINGS.ingest.model_dump()
-    return in_one_line(indexing.index, CORPORA[corpus], root(corpus), ".mer/index", measure, root, **limits)
+    return in_one_line(indexing.index, KNOWN[corpus], root(corpus), ".mer/index", measure, root, **limits)
 
 
 @cache
@@ -182,7 +184,7 @@ def recorded(chosen):
 
 
 def classes(corpus):
-    return list(params.class_names(CORPORA[corpus].classes))
+    return list(params.class_names(KNOWN[corpus].classes))
 
 
 def reads(descriptor):

@@ -18,9 +18,9 @@ rule index:
     params:
         table=lambda wc: clips.digest(plan(wc.corpus)[0]),
         refused=lambda wc: provenance.digest([problem.row() for problem in plan(wc.corpus)[1]]),
-        corpus=lambda wc: CORPORA[wc.corpus].model_dump(),
+        corpus=lambda wc: KNOWN[wc.corpus].model_dump(),
         root=lambda wc: root(wc.corpus),
-        parts=lambda wc: {part.name: root(part.name) for part in parts_of(CORPORA[wc.corpus])},
+        parts=lambda wc: {part.name: root(part.name) for part in parts_of(KNOWN[wc.corpus])},
         limits=SETTINGS.ingest.model_dump(),
     script:
         "../scripts/index.py"
@@ -34,7 +34,7 @@ rule render_subject:
     benchmark:
         "results/{corpus}/benchmarks/render/{subject}.tsv"
     wildcard_constraints:
-        corpus=either(filter(is_synthetic, CORPORA)),  # a lab's own files are nobody's output
+        corpus=either(filter(is_synthetic, KNOWN)),  # a lab's own files are nobody's output
         subject=r"s\d+",
     conda:
         "../../environment.yml"

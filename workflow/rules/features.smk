@@ -15,7 +15,7 @@ rule features_shard:
     benchmark:
         "results/{corpus}/benchmarks/features/{descriptor}/{shard}.tsv"
     wildcard_constraints:
-        corpus=either(filmed()),
+        corpus=either(filmed(KNOWN)),
     conda:
         "../../environment.yml"
     resources:
@@ -36,7 +36,7 @@ rule published_features:
     benchmark:
         "results/{corpus}/benchmarks/features/{descriptor}/{shard}.tsv"
     wildcard_constraints:
-        corpus=either(set(CORPORA) - set(filmed())),
+        corpus=either(set(KNOWN) - set(filmed(KNOWN))),
     conda:
         "../../environment.yml"
     resources:

@@ -1,5 +1,6 @@
 # Learning: each experiment trained once a fold (and seed), every fit passed by the guard; and once on all clips, for use.
-# in:  results/{corpus}/features/{descriptor}.h5, results/{corpus}/multiview/features/{descriptor}.h5 where views are read
+# in:  results/{corpus}/features/{descriptor}.h5, results/{corpus}/multiview/features/{descriptor}.h5 where views are read,
+#      results/{auxiliary corpus}/features/{descriptor}.h5 where the network asks for it
 # out: results/{corpus}/folds/{protocol}/{experiment}/{group}.{predictions.csv,oracle.csv,curves.csv,safetensors}, joined
 #      in results/{corpus}/predictions/ and results/{corpus}/curves/; results/{corpus}/models/{experiment}.safetensors
 
@@ -10,6 +11,7 @@ rule train_folds:
         features=features_read,
         views=views_read,
         attention=attention_read,
+        auxiliary=auxiliary_read,
     output:
         predictions="results/{corpus}/folds/{protocol}/{experiment}/{group}.predictions.csv",
         oracle="results/{corpus}/folds/{protocol}/{experiment}/{group}.oracle.csv",
@@ -77,6 +79,7 @@ rule final_model:
         clips="results/{corpus}/clips.csv",
         features=features_read,
         views=views_read,
+        auxiliary=auxiliary_read,
     output:
         "results/{corpus}/models/{experiment}.safetensors",
     log:

@@ -58,7 +58,7 @@ def without_shard(wc):
 
 def corpus_options(wc):
     """What a rendered clip depends on beside its row of the table."""
-    options = CORPORA[wc["corpus"]].options if is_synthetic(wc["corpus"]) else {}
+    options = KNOWN[wc["corpus"]].options if is_synthetic(wc["corpus"]) else {}
     return {name: options[name] for name in ("seed", "size", "strength") if name in options}
 
 
@@ -129,7 +129,7 @@ def attention_reads():
 
 def features_stage(wc):
     """What makes a corpus's features: our own stages, or whoever published them."""
-    return FEATURES if wc["corpus"] in filmed() else PUBLISHED
+    return FEATURES if wc["corpus"] in filmed(KNOWN) else PUBLISHED
 
 
 def reads_views(wc):
@@ -160,7 +160,20 @@ def learner_options(wc):
         **experiment.model_dump(exclude={"name", "protocols", "train"}),
         "train": experiment.train.model_dump(include=read),
         "classes": classes(wc["corpus"]),
+        "auxiliary": auxiliary_of(wc),
     }
+
+
+def asks_for_auxiliary(experiment):
+    return learner_of(experiment).meta.get("needs") == "auxiliary"
+
+
+def auxiliary_of(wc):
+    """The auxiliary corpus of an experiment and what makes its features; None where its network asks for none."""
+    if not asks_for_auxiliary(wc["experiment"]):
+        return None
+    given = {"corpus": AUXILIARY, "descriptor": NAMED[wc["experiment"]].descriptor}
+    return {"corpus": AUXILIARY, "recipe": features_stage(given).planned(given)["recipe"]}
 
 
 CORPUS = Stage(
@@ -467,6 +480,12 @@ def views_read(wc):
     """The features of generated views, for the training jobs that read them."""
     named = f"results/{wc.corpus}/multiview/features/{NAMED[wc.experiment].descriptor}.h5"
     return named if reads_views(dict(wc)) else []
+
+
+def auxiliary_read(wc):
+    """Table and features of the auxiliary corpus, where the experiment's network asks for one."""
+    names = ["clips.csv", f"features/{NAMED[wc.experiment].descriptor}.h5"]
+    return [f"results/{AUXILIARY}/{name}" for name in names] if asks_for_auxiliary(wc.experiment) else []
 
 
 def joined(what):

@@ -124,6 +124,21 @@ def samples(snakemake):
     return finite(Rows(Joined([x for x, _ in found])), pd.concat([rows for _, rows in found], ignore_index=True))
 
 
+def auxiliary(snakemake):
+    """The samples of the auxiliary corpus, read alike; None where the experiment has none."""
+    from mer_lib.learning.rows import Rows
+    from mer_lib.learning.samples import finite
+
+    made = snakemake.params.made["options"]["auxiliary"]
+    if not made:
+        return None
+    path, features = snakemake.input.auxiliary
+    read, table = store.Store(features, recipe=made["recipe"]), clips.load(path).set_index("clip", drop=False)
+    if not read.clips:
+        raise BadInput("no auxiliary clip is left to learn from", "look at its clips", file=path)
+    return finite(Rows(read.stored("x")), table.loc[read.clips].assign(yaw=0).reset_index(drop=True))
+
+
 def header(snakemake, **inputs):
     """The header of the job's store: what made it, and the digests of its inputs."""
     made = snakemake.params.made

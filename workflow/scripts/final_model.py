@@ -1,4 +1,4 @@
-from _job import device, job, samples
+from _job import auxiliary, device, job, samples
 
 with job(snakemake):
     from mer_lib import provenance, registry, weights
@@ -9,7 +9,7 @@ with job(snakemake):
     options, found = made["options"], samples(snakemake)
     named = {"kind": options["learner"], "name": options["learner_name"], "classes": options["classes"]}
     todo = {"options": options["options"], "train": options["train"], "seed": options["seeds"][0]}
-    fitted = fit_all(found, **named, **todo, device=device(snakemake))
+    fitted = fit_all(found, **named, **todo, device=device(snakemake), auxiliary=auxiliary(snakemake))
     learnt, parameters = labelled_clips(found.table), None
     if named["kind"] == "model":
         network = registry.get("model", named["name"]).load()(len(named["classes"]), **options["options"])

@@ -1,4 +1,4 @@
-from _job import device, job, samples
+from _job import auxiliary, device, job, samples
 
 with job(snakemake):
     import shutil
@@ -24,7 +24,8 @@ with job(snakemake):
         if missing:
             named = {"kind": made["options"]["learner"], "name": made["options"]["learner_name"]}
             keep = Path(".mer/folds", key)  # what a killed job had finished
-            run = run_folds(samples(snakemake), group, **named, **todo, device=device(snakemake), keep=keep)
+            where = {"device": device(snakemake), "keep": keep, "auxiliary": auxiliary(snakemake)}
+            run = run_folds(samples(snakemake), group, **named, **todo, **where)
             for table in ("predictions", "oracle", "curves"):
                 write_csv(getattr(run, table), out[table])
             weights.save(out.weights, run.tensors, {**run.meta, "made": made})
