@@ -50,6 +50,7 @@ def made_up(*, synthetic: bool = True) -> ReportData:
             shuffled = {**facts, "experiment": f"shuffled_{experiment}", "control": True}
             controls += rows(scored, parameters=None, synthetic=synthetic, **shuffled)
     epochs = pd.DataFrame({"fold": 0, "seed": 0, "epoch": range(5), "split": "train", "loss": 1.0, "uf1": 0.5})
+    epochs = pd.concat([epochs, epochs.assign(split="test")], ignore_index=True)
     flow = rng.normal(size=(16, 16, 2)).astype(np.float32)
     picture = np.zeros((16, 16, 3), np.uint8)
     error = {"mae_mm": 5.0, "relative": 0.05, "normal_degrees": 10.0, "overlap": 0.9}

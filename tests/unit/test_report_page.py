@@ -64,7 +64,7 @@ def test_empty_sections_vanish():
     without = {**empty, "examples": (), "curves": {}}
     data = replace(data, identity=())
     left = headings(build(replace(data, **without)))
-    assert set(headings(build(data))) - set(left) == {*without, "motion"}  # which shows the examples too
+    assert set(headings(build(data))) - set(left) == {*without, "motion", "last_epochs"}  # examples and curves, too
 
 
 def test_the_page_loads_nothing(page):

@@ -8,17 +8,18 @@ with job(snakemake):
     from mer_lib.store import Store
     from mer_lib.whole import write_csv
 
-    rows, left = [pd.read_csv(snakemake.input.index, dtype=str, keep_default_na=False)], 0
+    rows, left = [pd.read_csv(snakemake.input.index, dtype=str, keep_default_na=False)], None
     for path in snakemake.input.stores:
         with Store(path) as store:
             rows.append(pd.DataFrame([problem.row() for problem in store.problems], columns=COLUMNS))
-            left += len(store.clips) if store.header.stage == "features" else 0
+            if store.header.stage == "features":  # of which an empty set of experiments reads none
+                left = (left or 0) + len(store.clips)
     found = pd.concat(rows, ignore_index=True).drop_duplicates()
     unnamed = found["file"] == ""  # a stage below the media knows the clip, not where it came from
     table = clips.load(snakemake.input.clips).set_index("clip")
     media = table["dataset"].map(snakemake.params.roots) + "/" + table["source"]
     found.loc[unnamed, "file"] = found.loc[unnamed, "clip"].map(media).fillna("")
-    if not left:
+    if left == 0:
         first = found[found["severity"] == "skipped"].iloc[0]
         what = f"no clip is left of {len(found)} problems, the first: clip {first.clip}: {first.what}"
         raise BadInput(what, first.remedy, file=first.file)
