@@ -326,6 +326,7 @@ def test_a_card_counts_the_clips_that_were_learnt_from(data, method, tmp_path, r
     given = Samples(data.x, data.table.assign(label=data.table["label"].where(keep, "")))
     job = ModuleType("_job")
     job.job, job.device, job.samples = (lambda _: nullcontext()), (lambda _: "cpu"), (lambda _: given)
+    job.auxiliary = lambda _: None
     monkeypatch.setitem(sys.modules, "_job", job)
     named = {"learner": method["kind"], "learner_name": method["name"], "classes": CLASSES, "seeds": [0]}
     options = {**named, "options": {}, "train": {"epochs": 1, "control": "permuted"}}

@@ -167,10 +167,11 @@ def test_the_workflow_loses_a_clip_without_an_apex_and_no_other(tmp_path, reposi
     rows = [row("toy/a/still", None), row("toy/a/single", None), row("toy/a/moving", None), row("toy/a/named", 12)]
     clips = {"still": [1, 1, 1], "single": [1], "moving": bump_curve(7, 3, 1), "named": [0, 1, 2]}
     held = {f"toy/a/{name}": {"frames": sequence(strengths), "first": [10]} for name, strengths in clips.items()}
-    registered = SimpleNamespace(digest="d", read=lambda clip, name: held[clip][name])
+    registered = SimpleNamespace(digest="d", read=lambda clip, name: held[clip][name], names=lambda: ["frames"])
     job = ModuleType("_job")
     job.job, job.opened = (lambda _: nullcontext()), (lambda *_: nullcontext(registered))
     job.shard_rows = lambda *_: rows
+    job.apexes = runpy.run_path(str(repository / "workflow/scripts/_job.py"))["apexes"]
     job.header = lambda _, **inputs: Header("motion", "toy", "0000", "recipe", inputs=inputs)
     monkeypatch.setitem(sys.modules, "_job", job)
 
@@ -178,6 +179,7 @@ def test_the_workflow_loses_a_clip_without_an_apex_and_no_other(tmp_path, reposi
         made = {"options": {"pairs": "onset_apex", "flow": "dis", "options": {}, "method": "returned"}}
         given = SimpleNamespace(
             params=SimpleNamespace(made=made), input=SimpleNamespace(registered="", apex=apex), output=[output],
+            wildcards=SimpleNamespace(pairs="onset_apex"),
         )  # fmt: skip
         runpy.run_path(str(repository / "workflow/scripts" / script), {"snakemake": given})
 
