@@ -4,29 +4,21 @@ An entry stands in a folder of its own (``.mer/made``), never beside the output,
 anything its readers did not ask for. It serves two questions. *Are these the bytes that were written?* A job checks its
 inputs before it reads them: a file that was cut short or has a flipped bit is named and removed, and the next run makes
 it anew. *What made this?* Each entry names its inputs, so an output can be followed to its sources.
-
-Entries also hold the order in which outputs were made. File times are what Snakemake compares, and a clock may jump
-back: an output is then given a time after everything made before it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mer_lib.problems import BadInput
 from mer_lib.provenance import files_below, versions
 from mer_lib.whole import write_text
-
-_TICK = 1_000_000  # nanoseconds between two outputs while the clock stands behind the last one
 
 
 class Ledger:
@@ -46,9 +38,7 @@ class Ledger:
             "versions": versions(),
         }
         for path in map(Path, outputs):
-            self._set_time(path)
-            told = path.stat()
-            entry = {"path": str(path), "digest": content(path), "time": told.st_mtime_ns, **made}
+            entry = {"path": str(path), "digest": content(path), **made}
             write_text(json.dumps(entry, default=str), self._place(path))
 
     def entry(self, path: str | Path) -> dict[str, Any] | None:
@@ -82,26 +72,6 @@ class Ledger:
     def _digest_of(self, path: str | Path) -> str | None:
         entry = self.entry(path)
         return entry["digest"] if entry else None
-
-    def _set_time(self, path: Path) -> None:
-        """The output's time is after that of every output before it, whatever the clock says."""
-        with self._alone() as clock:
-            last = int(clock.read() or 0)
-            now = time.time_ns()
-            if now <= last:
-                now = last + _TICK
-                os.utime(path, ns=(now, now))
-            clock.seek(0)
-            clock.truncate()
-            clock.write(str(now))
-
-    @contextmanager
-    def _alone(self) -> Iterator[Any]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with open(self._folder / "clock", "a+", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            yield file
 
 
 def content(path: str | Path) -> str:

