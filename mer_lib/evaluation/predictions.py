@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_lib import registry
 from mer_lib.clips import OFFICIAL_CLASSES
 from mer_lib.problems import COLUMNS, BadInput, Problem, note
 from mer_lib.registry import suggestion
@@ -85,12 +86,17 @@ def unscored(
 ) -> pd.DataFrame:
     """The labelled clips that no problem speaks of and that some experiment has no prediction of, as problems.
 
-    A fold that is left out, or features that are no numbers, lose clips after the last store was written. ``clips`` is
-    the clip table, ``problems`` what the stages found, ``predictions`` the tables by (protocol, experiment).
+    A fold that is left out, or features that are no numbers, lose clips after the last store was written; a protocol
+    that tests a part of the clips alone (``tests_all=False``) loses none by it. ``clips`` is the clip table,
+    ``problems`` what the stages found, ``predictions`` the tables by (protocol, experiment).
     """
     told = problems.loc[problems["severity"] == "skipped", "clip"]
     left = clips.loc[clips["label"].ne("") & ~clips["clip"].isin(told), "clip"]
-    tested = {f"{name} ({protocol})": set(table["clip"]) for (protocol, name), table in predictions.items()}
+    tested = {
+        f"{name} ({protocol})": set(table["clip"])
+        for (protocol, name), table in predictions.items()
+        if registry.get("protocol", protocol).meta.get("tests_all", True)
+    }
     without = {clip: [name for name, seen in tested.items() if clip not in seen] for clip in left}
     remedy = "the log of its training says why: a fold that was left out, or features that are no numbers"
     found = [

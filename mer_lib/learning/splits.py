@@ -48,6 +48,7 @@ def quick_subjects(table: pd.DataFrame, *, k: int = 3, seed: int = 0) -> list[Fo
     "protocol",
     "clip_split_80_20",
     subject_disjoint=False,
+    tests_all=False,
     title="one random 80/20 split of clips, which mixes subjects",
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
@@ -57,6 +58,7 @@ def quick_subjects(table: pd.DataFrame, *, k: int = 3, seed: int = 0) -> list[Fo
     "protocol",
     "clip_split_80_20_to_views",
     subject_disjoint=False,
+    tests_all=False,
     tests_on="all",
     title="one random 80/20 split of clips, which mixes subjects, trained on the original view and tested on all",
 )
@@ -64,6 +66,7 @@ def quick_subjects(table: pd.DataFrame, *, k: int = 3, seed: int = 0) -> list[Fo
     "protocol",
     "clip_split_80_20_views",
     subject_disjoint=False,
+    tests_all=False,
     trains_on="all",
     tests_on="all",
     title="one random 80/20 split of clips, which mixes subjects, trained and tested on all views",

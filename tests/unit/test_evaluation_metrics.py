@@ -342,3 +342,4 @@ def test_labelled_clips_that_training_lost_are_told():
     ]
     assert tuple(found) == problems.COLUMNS and set(found["severity"]) == {"skipped"}
     assert unscored(clips, lost, {}).empty
+    assert unscored(clips, lost, {("clip_split_80_20", "one"): tested["loso", "two"]}).empty, "it tests a part alone"
