@@ -253,8 +253,6 @@ class Settings(Block):
     def all_corpora(self) -> list[Corpus]:
         """The corpora chosen, adapters and their options checked."""
         found = [self._corpus(given) for given in self.corpora]
-        if any(c.name == RESERVED for c in found):
-            raise BadInput(f"corpora: results/{RESERVED} holds the depth network", "give the corpus another name")
         if doubled := {c.name for c in found if [x.name for x in found].count(c.name) > 1}:
             raise BadInput(f"corpora: the name '{doubled.pop()}' stands twice", "give each corpus its own name")
         return found
@@ -269,6 +267,8 @@ class Settings(Block):
         name, adapter = given.pop("name", None), given.pop("adapter", None)
         if not name:
             raise BadInput(f"corpora: {given} has no name", "write {name: mine, adapter: folder}")
+        if name == RESERVED:
+            raise BadInput(f"corpora: results/{RESERVED} holds the depth network", "give the corpus another name")
         if adapter == name and name not in registry.entries("corpus"):
             raise BadInput(
                 f"corpora: no adapter '{name}' ({registry.suggestion(name, registry.entries('corpus'))})",

@@ -318,7 +318,7 @@ def _check_judged(fold: Fold) -> None:
 
 def _kept(table: pd.DataFrame, fold: Fold) -> np.ndarray:
     """(N,) whether a row is a view that attention found to show what matters; no view that nobody has judged is."""
-    kept = fold.judged[fold.judged["kept"]]
+    kept = fold.judged[fold.judged["kept"].astype(bool)]
     return pd.MultiIndex.from_frame(table[["clip", "yaw"]]).isin(pd.MultiIndex.from_frame(kept[["clip", "yaw"]]))
 
 

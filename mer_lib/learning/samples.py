@@ -88,11 +88,17 @@ class Samples:
 
 
 def finite(x: Features, table: pd.DataFrame) -> Samples:
-    """Samples without the rows whose features hold NaN or infinity; each lost clip is noted."""
+    """Samples without the rows whose features hold NaN or infinity, and without views of a clip whose original is lost;
+    each lost clip is noted."""
     x = rows.held(x)
     keep = rows.finite(x)
     for clip in table["clip"].to_numpy()[~keep]:
         note("its features hold NaN or infinity and it is left out", "look at its flow", clip=str(clip))
+    originals = table["clip"][keep & (table["yaw"] == 0).to_numpy()]
+    orphans = keep & ~table["clip"].isin(originals).to_numpy()
+    for clip in dict.fromkeys(table["clip"].to_numpy()[orphans]):
+        note("its recording is lost, so its views are left out", "see problems.csv for why", clip=str(clip))
+    keep &= ~orphans
     return Samples(rows.pick(x, np.flatnonzero(keep)), table[keep])
 
 

@@ -41,7 +41,7 @@ def k_fold_subjects(table: pd.DataFrame, *, k: int = 5, seed: int = 0) -> list[F
 )
 def quick_subjects(table: pd.DataFrame, *, k: int = 3, seed: int = 0) -> list[Fold]:
     """As ``k_fold_subjects``, in so few folds that too little is trained on: it shows that a network runs, no ranks."""
-    return k_fold_subjects(table, k=k, seed=seed)
+    return k_fold_subjects(table, k=min(k, table["subject"].nunique()), seed=seed)
 
 
 @register(

@@ -24,7 +24,7 @@ def emr(frames: np.ndarray, apex: int, *, macro: bool, fps: float, factor: float
         raise BadInput(f"the apex is frame {apex} of {len(frames)} from the onset", "it must come after the onset")
     if macro:
         return frames, max(1, round(apex / 2))
-    if not fps > 0:
+    if fps is None or not fps > 0:
         raise BadInput("no frame rate, which magnification needs", "fill in fps in the sheet")
     last = len(frames) - 1
     passed = band.choose(fps, (0, apex, last) if apex < last else None)

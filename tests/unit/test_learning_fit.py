@@ -354,6 +354,17 @@ def test_samples_without_numbers_are_left_out_by_name(data):
     assert [p.clip for p in found] == ["toy/s01/c1"]
 
 
+def test_views_of_a_lost_recording_are_left_out(data):
+    """They would be trained on though the clip is told to be lost, and tested without their original."""
+    x, table = np.concatenate([data.x, data.x]), pd.concat([data.table, data.table.assign(yaw=25.0)])
+    x[0] = np.nan
+    with collect() as notes:
+        left = finite(x, table)
+    lost = data.table["clip"][0]
+    assert lost not in set(left.table["clip"]) and len(left) == 2 * (len(data) - 1)
+    assert [n.clip for n in notes] == [lost, lost] and "its recording is lost" in notes[1].what
+
+
 @pytest.mark.parametrize(("steps", "passes"), [(None, 9), (1, 1), (5, 1), (6, 2), (100, 9)])
 def test_a_limit_of_steps_leaves_whole_passes_out(data, folds, steps, passes):
     """9 training clips in batches of 4 are 3 steps a pass."""

@@ -60,6 +60,8 @@ def test_bad_input_is_refused():
             emr(frames, apex, macro=True, fps=FPS, factor=4.0)
     with pytest.raises(BadInput, match="no frame rate"):
         emr(frames, 2, macro=False, fps=float("nan"), factor=4.0)
+    with pytest.raises(BadInput, match="no frame rate"):
+        emr(frames, 2, macro=False, fps=None, factor=4.0)  # as a shard's rows have it where no clip has one
 
 
 def test_the_stage_measures_between_the_pairs_that_its_options_name():
