@@ -56,7 +56,8 @@ def mesh(clip: str, out: Path, frame: int | None = None, corpus: str = "") -> st
     if not 0 <= at < len(frames):
         told = f"frame {frame} lies outside the clip, frames {first} to {first + len(frames) - 1} of its source"
         raise BadInput(told, "choose one of these with --frame", clip=clip)
-    surface = relief(frames, depths, marks)
+    camera = params.load(SETTINGS).views.model_dump(include={"fov", "rest_px"}) if SETTINGS.is_file() else {}
+    surface = relief(frames, depths, marks, **camera)  # as the views are rendered
     facts = {"clip": clip, "frame": first + at, "units": "metres, 63 mm between the pupils", "note": note(made.name)}
     with _writing(out):
         write_glb(out, surface, frames[at], at, facts)
