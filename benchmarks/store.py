@@ -31,7 +31,7 @@ FILTERS = {
     "shuffle, gzip 1": {"compression": "gzip", "compression_opts": 1, "shuffle": True},
     "shuffle, gzip 4": {"compression": "gzip", "compression_opts": 4, "shuffle": True},
 }
-CHOSEN = (np.dtype(STORED).name, "shuffle, lzf", 1)  # what mer_lib/store.py does with flow of 128×128
+CHOSEN = (np.dtype(STORED).name, "shuffle, gzip 1", 1)  # what mer_lib/store.py does with flow of 128×128
 
 
 def main() -> None:

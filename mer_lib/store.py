@@ -181,7 +181,7 @@ def _append(file: h5py.File, name: str, array: np.ndarray) -> None:
         chunk = (max(1, _CHUNK_BYTES // row_bytes), *array.shape[1:])
         file.create_dataset(
             where, shape=(0, *array.shape[1:]), maxshape=(None, *array.shape[1:]), dtype=array.dtype, chunks=chunk,
-            compression="lzf", shuffle=True, fletcher32=True,
+            compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,  # LZF gives other bytes now and then
         )  # fmt: skip
     data = file[where]
     if data.shape[1:] != array.shape[1:] or data.dtype != array.dtype:
