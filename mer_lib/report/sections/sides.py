@@ -17,7 +17,7 @@ def section(data: ReportData) -> Markup | None:
         return None
     told = (
         "Depth as the network reads it from one frontal picture: pale is near, dark is far, grey is no face. From it "
-        "the picture is rendered as a camera beside would see it; what no pixel of the frontal picture shows takes the "
+        "the picture is drawn as a camera beside would see it; what no pixel of the frontal picture shows takes the "
         "colour of the surroundings. Yaw in degrees, positive to the subject's left."
     )
     return Markup("\n").join([ui.paragraph(told), *(_sides(data, each) for each in data.sides)])
@@ -38,4 +38,4 @@ def _sides(data: ReportData, shown: Sides) -> Markup:
 
 
 def _alt(shown: Sides, at: int) -> str:
-    return f"{shown.clip} rendered at a yaw of {shown.yaws[at]:g} degrees"
+    return f"{shown.clip} seen at a yaw of {shown.yaws[at]:g} degrees"
