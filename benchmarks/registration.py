@@ -12,9 +12,10 @@ residual  median over frames and over skin that the expression does not move (be
           plane, so this is what is left to gain. ecc: OpenCV's ECC, a homography too, sought on the head alone, each
           frame from the one before.
 motion    end-point error of the flow (tvl1, first frame to apex) on the skin that the expression moves. free: the same
-          face with the head held still. after: on the registered clip, against where its skin truly goes, which is the
-          expression and what registration left of the head: above 'free', resampling would have hurt. alone: against
-          the expression alone, so what registration left or took counts too; alone_best is the best homography's.
+          face with the head held still. after: on the registered clip, against the expression alone, so what
+          registration left of the head or took of the expression counts; ecc and best: the same registered by these.
+          carried: on the registered clip against where its skin truly goes, what was left of the head included: above
+          'free', resampling would have hurt.
 kept      the share of the expression that registration does not take for the head (1: all).
 
 Last line: JSON, over all conditions. Synthetic: rendered faces, which says little of people.
@@ -104,10 +105,10 @@ def measure(clip: Drift) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     apex, left = warp(clip.frames[-1], found[-1]), remainder(clip, found, -1)
     figures = {
         "free": motion(clip, clip.free, clip.motion),
-        "after": motion(clip, apex, clip.motion + left),
-        "alone": motion(clip, apex, clip.motion),
-        "alone_ecc": motion(clip, warp(clip.frames[-1], peer[-1]), clip.motion),
-        "alone_best": motion(clip, warp(clip.frames[-1], methods["best"][-1]), clip.motion),
+        "after": motion(clip, apex, clip.motion),
+        "ecc": motion(clip, warp(clip.frames[-1], peer[-1]), clip.motion),
+        "best": motion(clip, warp(clip.frames[-1], methods["best"][-1]), clip.motion),
+        "carried": motion(clip, apex, clip.motion + left),
         "kept": kept(clip, left),
         "kept_ecc": kept(clip, remainder(clip, peer, -1)),
         "ms_frame": 1000 * spent / (len(found) - 1),
@@ -128,7 +129,7 @@ def suite(clips: int, seed: int = 1) -> tuple[pd.DataFrame, dict[str, float]]:
     whole = {f"residual_{of}": np.median(np.concatenate([d[of] for d in distances])) for of in distances[0]}
     rows["all"] = whole | dict(pd.concat(every).mean())
     table = pd.DataFrame(rows).T.rename(
-        columns={of: f"motion_epe_{of}" for of in ("free", "after", "alone", "alone_ecc", "alone_best")}
+        columns={of: f"motion_epe_{of}" for of in ("free", "after", "ecc", "best", "carried")}
     )
     return table, {name: round(float(value), 4) for name, value in table.loc["all"].items()}
 

@@ -2,8 +2,8 @@
 
 An entry stands in a folder of its own (``.mer/made``), never beside the output, so that no table or store carries
 anything its readers did not ask for. It serves two questions. *Are these the bytes that were written?* A job checks its
-inputs before it reads them: a file that was cut short or has a flipped bit is named and removed, and the next run makes
-it anew. *What made this?* Each entry names its inputs, so an output can be followed to its sources.
+inputs before it reads them: a file that was cut short or has a flipped bit is named and moved aside, and the next run
+makes it anew. *What made this?* Each entry names its inputs, so an output can be followed to its sources.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Ledger:
             return None
 
     def check(self, paths: Iterable[str | Path], known: Callable[[Path], bool] = lambda path: False) -> None:
-        """Refuse inputs whose bytes are not those that were written; the broken file is removed.
+        """Refuse inputs whose bytes are not those that were written; what is there instead is moved to ``broken``
+        beside the entries' folder: somebody may have put it there.
 
         ``known``: whether a file with other bytes is a version that git or DVC has put there, which is no damage.
         Raises BadInput.
@@ -61,8 +62,12 @@ class Ledger:
             if known(path):
                 self._place(path).unlink(missing_ok=True)
                 continue
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-            told = "its bytes are not those that were written, so it was removed"
+            aside = self._folder.with_name("broken") / path
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.unlink(missing_ok=True)
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, aside)
+            told = f"its bytes are not those that were written, so it was moved to {aside}"
             raise BadInput(told, "run again: it is made anew", file=path)
 
     def _place(self, path: str | Path) -> Path:

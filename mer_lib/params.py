@@ -295,28 +295,21 @@ class Settings(Block):
 
     def all_controls(self) -> dict[str, Experiment]:
         """The controls, run by `snakemake controls`; one that was chosen as an experiment is an experiment."""
-        return self._on_demand("controls", self.controls)
-
-    def all_multiview(self) -> dict[str, Experiment]:
-        """The experiments on generated views, run by `snakemake multiview`; one that was chosen is an experiment."""
-        return self._on_demand("multiview", self.multiview)
-
-    def _on_demand(self, block: str, named: dict[str, str | dict[str, Any] | None]) -> dict[str, Experiment]:
         chosen = self.all_experiments()
-        left = {name: given for name, given in named.items() if name not in chosen}
-        return {name: self._experiment(block, name, given) for name, given in left.items()}
+        left = {name: given for name, given in self.controls.items() if name not in chosen}
+        return {name: self._experiment("controls", name, given) for name, given in left.items()}
 
     def all_sets(self) -> dict[str, dict[str, Experiment]]:
-        """Sets of experiments that are made when asked for, by target: `paper_A` …, `zoo` and `zoo_full`."""
+        """Sets of experiments made when asked for, by target: `multiview`, `paper_A` …, `zoo` and `zoo_full`."""
         chosen, found = self.all_experiments(), {}
-        for paper, block in self.papers.items():
-            where = f"papers.{paper}"
+        papers = {f"paper_{paper}": (f"papers.{paper}", block) for paper, block in self.papers.items()}
+        for target, (where, block) in {"multiview": ("multiview", self.multiview), **papers}.items():
             made = {name: chosen.get(name) or self._experiment(where, name, given) for name, given in block.items()}
-            found[f"paper_{paper}"] = made
+            found[target] = made
         for target, head, over in (("zoo", "quick", self.zoo.quick), ("zoo_full", "full", self.zoo.full)):
             names = {f"{head}_{model}": {"method": model, **over} for model in registry.entries("model")}
             found[target] = {name: self._experiment(f"zoo.{head}", name, given) for name, given in names.items()}
-        names = [name for block in (self.all_controls(), self.all_multiview(), *found.values()) for name in block]
+        names = [name for block in (self.all_controls(), *found.values()) for name in block]
         if doubled := {name for name in names if names.count(name) > 1}:
             raise BadInput(f"experiment {min(doubled)} stands in two sets", "each set names its own")
         return found

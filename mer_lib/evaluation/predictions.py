@@ -16,7 +16,6 @@ import pandas as pd
 from mer_lib import registry
 from mer_lib.clips import OFFICIAL_CLASSES
 from mer_lib.problems import COLUMNS, BadInput, Problem, note
-from mer_lib.registry import suggestion
 
 TEXT = ("clip", "dataset", "subject", "fold", "truth", "predicted")
 CLIP = ("dataset", "subject", "clip")  # what a clip is told by, where the table has it: other people's names repeat
@@ -110,7 +109,7 @@ def unscored(
 def _require(predictions: pd.DataFrame) -> None:
     for name in ("truth", "predicted"):
         if name not in predictions:
-            raise BadInput(f"no column '{name}'", suggestion(name, predictions.columns))
+            raise BadInput(f"no column '{name}'", registry.suggestion(name, predictions.columns))
 
 
 def _blank(values: pd.Series) -> pd.Series:
@@ -184,7 +183,7 @@ def _encode(values: pd.Series, position: Mapping[str, int], classes: Sequence[st
         bad = text[codes.isna()].iloc[0]
         if pd.isna(bad) or bad == "":
             raise BadInput(f"{codes.isna().sum()} rows have no {values.name} class", "every scored clip needs one")
-        raise BadInput(f"{values.name} holds '{bad}', which is no class", suggestion(bad, classes))
+        raise BadInput(f"{values.name} holds '{bad}', which is no class", registry.suggestion(bad, classes))
     return codes.to_numpy(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: damaged inputs are named and removed, versions are told apart from damage, time never goes back."""
+"""The ledger: damaged inputs are named and moved aside, versions are told apart from damage."""
 
 import os
 from pathlib import Path
@@ -32,14 +32,21 @@ def test_an_untouched_file_passes_and_an_unknown_one_too(ledger, tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-3], lambda b: bytes([b[0] ^ 1]) + b[1:], lambda b: b""])
-def test_damage_is_named_and_removed(ledger, tmp_path, damage):
+def test_damage_is_named_and_moved_aside(ledger, tmp_path, damage):
     enter(ledger, "soup.csv", "a,b\n1,2\n")
     told = os.stat("soup.csv")
-    (tmp_path / "soup.csv").write_bytes(damage((tmp_path / "soup.csv").read_bytes()))
+    broken = damage((tmp_path / "soup.csv").read_bytes())
+    (tmp_path / "soup.csv").write_bytes(broken)
     os.utime("soup.csv", ns=(told.st_atime_ns, told.st_mtime_ns))  # a disk that rots leaves the time as it was
     with pytest.raises(BadInput, match=r"^soup\.csv: its bytes are not those that were written.*; run again"):
         ledger.check(["soup.csv"])
     assert not (tmp_path / "soup.csv").exists()
+    assert (tmp_path / ".mer/broken/soup.csv").read_bytes() == broken, "somebody may have put it there"
+    enter(ledger, "soup.csv", "a,b\n1,2\n")
+    (tmp_path / "soup.csv").write_bytes(b"again")
+    with pytest.raises(BadInput, match=r"moved to \.mer/broken/soup\.csv"):
+        ledger.check(["soup.csv"])
+    assert (tmp_path / ".mer/broken/soup.csv").read_bytes() == b"again"
 
 
 def test_a_damaged_folder_goes_as_a_whole(ledger, tmp_path):

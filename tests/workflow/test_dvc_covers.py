@@ -35,10 +35,9 @@ WHOLE_EXPERIMENT = {"experiments", "baselines", "protocols", "train", "seeds", "
 # The clip table is a dependency of its own (clips.csv): what it is made of concerns the stage that makes it alone.
 # So are the facts of protocols: which views are read shows in the stores that a stage finds.
 TABLE = {"of_views", "trains_on", "tests_on", "plan", "is_synthetic", "adapter", "filmed", "roots"}
-# Made when asked for, and versioned by nobody: controls, experiments on views, a corpus of published features.
+# Made when asked for, and versioned by nobody: controls, sets of experiments, a corpus of published features.
 UNVERSIONED = {
     "controls_table", "compare_controls", "identity", "controls_page", "published_features",
-    "leaderboard_of_views", "compare_views", "problems_of_views", "multiview_page",
     "set_table", "compare_set", "set_problems", "set_costs", "set_page",
 }  # fmt: skip
 
@@ -64,7 +63,7 @@ def helpers() -> dict[str, list[ast.AST]]:
                 if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Stage":
                     found[name] = [value.args[2]]
                     found[f"{name}.made"] = value.args[1:3]
-    for name in ("SETTINGS", "CORPORA", "KNOWN", "EXPERIMENTS", "CONTROLS", "MULTIVIEW", "SETS", "NAMED", *TABLE):
+    for name in ("SETTINGS", "CORPORA", "KNOWN", "EXPERIMENTS", "CONTROLS", "SETS", "NAMED", *TABLE):
         found[name] = []
     return found
 

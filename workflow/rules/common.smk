@@ -66,13 +66,11 @@ AUXILIARY = SETTINGS.auxiliary_corpus().name  # it trains where a network asks f
 KNOWN = {AUXILIARY: SETTINGS.auxiliary_corpus(), **CORPORA}
 EXPERIMENTS = SETTINGS.all_experiments()
 CONTROLS = SETTINGS.all_controls()  # made when asked for
-MULTIVIEW = SETTINGS.all_multiview()  # so are these
 SETS = in_one_line(SETTINGS.all_sets)  # so are these: target -> its experiments
 NAMED = {
     **{name: experiment for block in SETS.values() for name, experiment in block.items()},
     **EXPERIMENTS,
     **CONTROLS,
-    **MULTIVIEW,
 }
 ROOTS = in_one_line(params.local_roots, "local.yaml", KNOWN)
 
@@ -146,11 +144,6 @@ def scored(corpus):
 @cache
 def controlled(corpus):
     return under_protocols(corpus, CONTROLS)
-
-
-@cache
-def turned(corpus):
-    return under_protocols(corpus, MULTIVIEW)
 
 
 def trains_on(protocol):

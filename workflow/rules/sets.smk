@@ -1,5 +1,6 @@
-# Sets of experiments, made when asked for and all by one pattern: `snakemake paper_A` … `paper_D` (the block `papers`),
-# `zoo` and `zoo_full` (every network). Each has its own table, comparisons, losses, costs and page, a paper's with the
+# Sets of experiments, made when asked for and all by one pattern: `snakemake multiview` (the block of that name),
+# `paper_A` … `paper_D` (the block `papers`), `zoo` and `zoo_full` (every network). Each has its own table, comparisons,
+# losses, costs and page, with faces from the sides where it reads views, a paper's with the
 # published figures beside ours; figures of a paper's own are sections of the report (mer_lib/report/sections).
 # in:  what each experiment's rules make
 # out: results/{corpus}/{target}/{leaderboard.csv,comparisons.csv,problems.csv,costs.csv,index.html}
@@ -75,6 +76,9 @@ use rule report_page as set_page with:
         metrics=in_set(of_corpus, "results/{corpus}/metrics/{protocol}/{experiment}.json"),
         predictions=in_set(of_corpus, "results/{corpus}/predictions/{protocol}/{experiment}.csv"),
         curves=in_set(of_corpus, "results/{corpus}/curves/{protocol}/{experiment}.csv"),
+        faces=in_set(seen_from_the_sides, "faces"),
+        depth=in_set(seen_from_the_sides, "depth"),
+        views=in_set(seen_from_the_sides, "multiview/views/onset_apex"),
         attention=in_set(attention_tables),
         maps=in_set(attention_maps),
     output:
@@ -85,7 +89,7 @@ use rule report_page as set_page with:
         "results/{corpus}/benchmarks/{target}/page.tsv"
     params:
         examples=0,
-        sides=0,
+        sides=SETTINGS.report.views,
         synthetic=lambda wc: is_synthetic(wc.corpus),
         experiments=lambda wc: members(wc.target)(wc.corpus),
         settings=described(),

@@ -553,6 +553,12 @@ def example_stores(stage, wanted=SETTINGS.report.examples):
     return lambda wc: [f"results/{wc.corpus}/{stage}/{shard}.h5" for shard in shown_shards(wc.corpus, wanted)]
 
 
+def seen_from_the_sides(stage, chosen):
+    """An input function: the stores of a stage that a page shows faces from the sides of, where its experiments read views."""
+    shown = example_stores(stage, SETTINGS.report.views)
+    return lambda wc: shown(wc) if read_from_the_sides(wc.corpus, chosen) else []
+
+
 def shown_shards(corpus, wanted):
     """As many shards as clips are wanted, spread over the corpus; none where nothing moves."""
     names = list(shards(corpus)) if corpus in filmed() else []
