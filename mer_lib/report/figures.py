@@ -27,6 +27,9 @@ _VARIABLES = {
 }
 _WIDTH = 4.6  # inches of 72 px: narrow enough for a telephone, wide enough for two beside each other on a desk
 _SMALL = 3.0  # three beside each other
+_LETTERS = 9.5  # of a title to the inch, in the widest of the page's fonts
+_ROW = 38  # letters of a row's label at its full size
+_MARGIN = 0.6  # inches left of the axes, which a title does not use
 _PLATE = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}  # behind words that a line would cross
 _LOOK = {
     "svg.fonttype": "none",
@@ -80,7 +83,7 @@ def dots(
             axes.axvline(x, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
             axes.text(x, -0.72, f" {text} ", color=colour, fontsize=9, ha=side, va="bottom")
         for y, row in enumerate(rows):
-            axes.text(0, y - 0.28, row.label, fontweight="bold", va="center", bbox=_PLATE)
+            axes.text(0, y - 0.28, row.label, fontsize=_size(row.label), fontweight="bold", va="center", bbox=_PLATE)
             axes.text(1, y - 0.28, f"{row.value:.3f}", va="center", ha="right", bbox=_PLATE)
             axes.plot([row.low, row.high], [y + 0.14, y + 0.14], color=SERIES[0], linewidth=3, solid_capstyle="round")
             axes.plot(row.seeds, np.full(len(row.seeds), y + 0.14), "|", color=INK, markersize=11, markeredgewidth=1)
@@ -96,9 +99,10 @@ def reliability(name: str, title: str, bins: Sequence[Mapping[str, float]], alt:
     """
     x, y, n = (np.array([each[key] for each in bins]) for key in ("confidence", "accuracy", "predictions"))
     with matplotlib.rc_context(_LOOK):
-        figure = Figure(figsize=(_SMALL, _SMALL), layout="constrained")
-        axes = figure.add_subplot(title=title, xlabel="stated", ylabel="right", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-        axes.set(xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6), aspect="equal")
+        title = _broken(title, _SMALL - _MARGIN)
+        figure = Figure(figsize=(_SMALL, _SMALL + 0.19 * title.count("\n")), layout="constrained")
+        axes = figure.add_subplot(xlabel="stated", ylabel="right", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+        axes.set(title=title, xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6), aspect="equal")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.vlines(x, x, y, color=SERIES[0], linewidth=1.5, alpha=0.6)
         axes.scatter(x, y, s=20 + 400 * n / n.sum(), color=SERIES[0], alpha=0.85, linewidth=0, clip_on=False)
@@ -119,7 +123,7 @@ def histograms(name: str, title: str, rows: Mapping[str, np.ndarray], alt: str) 
             for x, n, h in zip(centres[count > 0], count[count > 0], height[count > 0], strict=True):
                 axes.text(x, y + 0.4 - h, str(n), ha="center", va="bottom", color=MUTED, fontsize=9)
             axes.plot(np.median(values), y + 0.48, "^", color=INK, markersize=7, clip_on=False)
-            axes.text(-0.05, y - 0.28, label, fontweight="bold", va="center")
+            axes.text(-0.05, y - 0.28, label, fontsize=_size(label), fontweight="bold", va="center")
         return _svg(figure, name, alt)
 
 
@@ -128,14 +132,29 @@ def lines(
 ) -> Markup:
     """Curves by label (x, value, low, high), the band from low to high shaded; ``axes`` are the names of both."""
     with matplotlib.rc_context(_LOOK):
-        figure = Figure(figsize=(_WIDTH, 2.5), layout="constrained")
-        drawn = figure.add_subplot(title=title, xlabel=axes[0], ylabel=axes[1])
+        figure = Figure(figsize=(_WIDTH, 2.5 + 0.22 * len(curves)), layout="constrained")
+        drawn = figure.add_subplot(title=_broken(title, _WIDTH - _MARGIN), xlabel=axes[0], ylabel=axes[1])
         for colour, (label, (x, value, low, high)) in zip(SERIES, curves.items(), strict=False):
             drawn.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
             drawn.plot(x, value, color=colour, linewidth=2, label=label, marker="o" if len(x) < 20 else "")
         if len(curves) > 1:
-            drawn.legend(loc="best")
+            figure.legend(loc="outside lower left")  # below the axes: inside it would cover curves
         return _svg(figure, name, alt)
+
+
+def _broken(title: str, inches: float) -> str:
+    """A title in lines that fit; names break behind an underscore."""
+    lines = [""]
+    for word in re.split(r"(?<=[ _])", title):
+        if lines[-1] and len(lines[-1] + word.rstrip()) > inches * _LETTERS:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _size(label: str) -> float:
+    """Points at which a row's label leaves room for the row's value."""
+    return min(10, 10 * _ROW / max(1, len(label)))
 
 
 def _rows(title: str, count: int) -> tuple[Figure, Axes]:

@@ -7,8 +7,11 @@ from dataclasses import fields, is_dataclass, replace
 from html import escape
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from report_toys import CLASSES, headings, made_up, shown
 
 from mer_lib import clips, registry
@@ -199,6 +202,30 @@ def test_chance_is_one_over_the_classes_that_occur(monkeypatch):
     data = replace(data, metrics={key: summary(told, CLASSES) for key in data.metrics})
     assert shown(data, "leaderboard") and drawn == [0.5, 0.5]
     assert "about 0.50 in both, which the figures call chance" in shown(data, "reading")
+
+
+LONG = "quick_micro_exp_fuse_intermediate_18 (quick_subjects)"
+BINS = [{"confidence": 0.5, "accuracy": 0.4, "predictions": 3}]
+
+
+def test_long_titles_are_broken_and_not_cut():
+    """Browsers' fonts are at most as wide as the one that matplotlib measures, which is what the lines are held to."""
+    drawing = figures.reliability("r", LONG, BINS, "alt")
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", drawing, re.DOTALL)
+    told = [line for text in texts for line in re.sub(r"<[^>]+>", "", text).split("\n") if line.strip()]
+    lines = told[-3:]
+    assert "".join(lines).replace(" ", "") == LONG.replace(" ", "")
+    wide = max(
+        TextPath((0, 0), line, size=11, prop=FontProperties(weight="bold")).get_extents().width for line in lines
+    )
+    assert wide < 72 * (figures._SMALL - figures._MARGIN)
+
+
+def test_a_legend_covers_no_curve():
+    x = np.arange(3.0)
+    drawing = figures.lines("l", "UF1", ("yaw", "UF1"), {name: (x, x, x, x) for name in "abc"}, "alt")
+    at = {word: float(y) for y, word in re.findall(r'y="([\d.]+)"[^>]*>([^<]+)</text>', drawing)}
+    assert min(at["a"], at["b"], at["c"]) > at["yaw"], "below the axes and their name"
 
 
 def gathered(folder, experiments, lost=()) -> ReportData:
