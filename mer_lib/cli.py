@@ -125,6 +125,10 @@ def predict(
     model: Annotated[Path, typer.Option(help="A trained model.")] = Path(
         "results/synthetic/models/ststnet.safetensors"
     ),
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Any weights instead: a model, or STSTNet's state dict (.pth) as its authors publish it."),
+    ] = None,
     onset: Annotated[int | None, typer.Option(help="First frame, counted from 0; else the clip's first.")] = None,
     apex: Annotated[int | None, typer.Option(help="Frame of the strongest movement; else it is spotted.")] = None,
     offset: Annotated[int | None, typer.Option(help="Last frame; else the clip's last.")] = None,
@@ -134,7 +138,8 @@ def predict(
 ) -> None:
     """Class probabilities of one clip by a trained model, and a picture of the motion they rest on.
 
-    The clip goes through the same stages, with the same options, as the clips the model was trained on.
+    The clip goes through the same stages, with the same options, as the clips the model was trained on; before
+    published weights the stages are set as params.yaml has them.
 
     Example: mer predict my_video.mp4 --onset 10 --offset 40
     """
@@ -142,7 +147,8 @@ def predict(
 
     from mer_lib.commands import predict as predicting
 
-    found = predicting.predict(clip, model, onset=onset, apex=apex, offset=offset)
+    read = predicting.given(weights) if weights else predicting.trained(model)
+    found = predicting.predict(clip, read, onset=onset, apex=apex, offset=offset)
     predicting.picture(found, picture)
     if saliency:
         from mer_lib.commands import saliency as salient

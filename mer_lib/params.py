@@ -379,6 +379,31 @@ class Settings(Block):
         given = {"flow": self.motion.flows, "descriptor": self.descriptors, "protocol": self.protocol_options}[kind]
         return registry.get(kind, name).complete(given.get(name))
 
+    def flow_options(self, name: str) -> dict[str, Any]:
+        """A flow and all its options, as stages hand them on."""
+        return {"flow": name, "options": self.options("flow", name)}
+
+    def motion_options(self, pairs: Literal["onset_apex", "emr", "frames"]) -> dict[str, Any]:
+        """Of the stage motion, for what it measures between."""
+        flow = self.motion.frames if pairs == "frames" else self.motion.onset_apex
+        found = {"pairs": pairs, **self.flow_options(flow)}
+        return {**found, "factor": self.motion.emr_factor} if pairs == "emr" else found
+
+    def apex_options(self) -> dict[str, Any]:
+        """Of the stage that spots a missing apex."""
+        return {**self.flow_options(self.motion.frames), "method": self.motion.apex}
+
+    def pipeline(self, descriptor: str, pairs: Literal["onset_apex", "emr", "frames"]) -> dict[str, Any]:
+        """What must be done to a clip before a model sees it: the options of every stage above, by stage."""
+        return {
+            "faces": self.faces.model_dump(),
+            "registered": self.registration.model_dump(),
+            "apex": self.apex_options(),
+            "motion": self.motion_options(pairs),
+            "features": self.options("descriptor", descriptor),
+            "descriptor": descriptor,
+        }
+
 
 def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     """Settings from a file, with the command line's values over it.

@@ -40,6 +40,15 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return whole, card
 
 
+def has_card(path: str | Path) -> bool:
+    """Whether a file is one that :func:`save` wrote, as far as its head tells; False for what cannot be read."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return "card" in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
 def _digest(tensors: dict[str, np.ndarray], card: str) -> str:
     total = hashlib.sha256(card.encode())
     for name, array in sorted(tensors.items()):
@@ -61,7 +70,7 @@ def foreign(path: str | Path) -> dict[str, np.ndarray]:
 
         found = torch.load(path, map_location="cpu", weights_only=True)
         found = found.get("state_dict", found)
-        return {name.removeprefix("module."): tensor.numpy() for name, tensor in found.items()}
+        return {name.removeprefix("module."): tensor.detach().numpy() for name, tensor in found.items()}
     except Exception as error:  # a file that is something else raises whatever its bytes come to
         told = f"no file of weights ({' '.join(str(error).split())[:60]}…)"
         raise BadInput(told, "give a state dict of tensors, as .safetensors or .pth", file=path) from None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mer_lib import registry, weights
+from mer_lib import params, registry, weights
 from mer_lib.descriptors.reading import describe
 from mer_lib.faces import align
 from mer_lib.faces.crop import crop_clip
@@ -17,11 +17,48 @@ from mer_lib.geometry.registration import register
 from mer_lib.ingest.media import Source
 from mer_lib.ingest.source import open_source
 from mer_lib.learning.learner import Fitted
+from mer_lib.learning.published import adopt
 from mer_lib.motion import colour
 from mer_lib.motion.pairs import measured
 from mer_lib.problems import BadInput
 from mer_lib.spotting.apex import spot_apex
 from mer_lib.whole import replacing
+
+SETTINGS = Path("params.yaml")
+ALWAYS = "It answers with one of its classes whatever it is shown, also where nothing is felt."
+
+
+@dataclass(frozen=True)
+class Model:
+    """What answers, what is done to a clip before it (options by stage), and what its answer is worth."""
+
+    fitted: Fitted
+    stages: dict[str, Any]
+    warning: str
+
+
+def trained(path: Path) -> Model:
+    """A model of this project, set as its own card says. Raises BadInput."""
+    tensors, card = weights.load(path)
+    if "pipeline" not in card:
+        raise BadInput("holds the models of single folds", "name a file of results/*/models/", file=path)
+    return Model(Fitted.from_state(tensors, card), card["pipeline"], _warning(card))
+
+
+def given(path: Path, settings: Path = SETTINGS) -> Model:
+    """The model of any file of weights: one of this project, or those that a network's authors have published.
+
+    These say nothing of what comes before them: the stages are set as ``settings`` has them, but for the descriptor,
+    whose defaults are what its authors made their inputs by. Raises BadInput for any other file.
+    """
+    if weights.has_card(path):
+        return trained(path)
+    fitted = adopt(path)
+    entry = registry.get("model", fitted.name)
+    stages = params.load(settings).pipeline(entry.meta["inputs"], "onset_apex")
+    stages["features"] = registry.get("descriptor", entry.meta["inputs"]).complete({})
+    told = f"{path.name} are weights that others have published for {entry.meta['title']}; they do not say what they"
+    return Model(fitted, stages, f"{told} learned from, and of that the answer means nothing. {ALWAYS}")
 
 
 @dataclass(frozen=True)
@@ -52,7 +89,7 @@ class Prediction:
 
 def predict(
     clip: Path,
-    model: Path,
+    model: Model,
     *,
     onset: int | None = None,
     apex: int | None = None,
@@ -60,15 +97,12 @@ def predict(
     max_frames: int = 1000,
     device: str = "cpu",
 ) -> Prediction:
-    """Classify a video or a folder of frames.
+    """Classify a video or a folder of frames by a model that ``trained`` or ``given`` has read.
 
     Positions count from 0; onset and offset default to the whole clip, a missing apex is spotted as the corpus's are.
-    Raises BadInput for media, intervals and models that cannot be used.
+    Raises BadInput for media and intervals that cannot be used.
     """
-    tensors, card = weights.load(model)
-    if "pipeline" not in card:
-        raise BadInput("holds the models of single folds", "name a file of results/*/models/", file=model)
-    stages = card["pipeline"]
+    stages, fitted = model.stages, model.fitted
     source = open_source(clip, "frames" if clip.is_dir() else "video")
     start, stop = _interval(source, onset, apex, offset, max_frames)
     face = crop_clip(source, start, stop, Detector(device), **stages["faces"])
@@ -81,7 +115,6 @@ def predict(
     stored = {"registered": {"frames": frames, "landmarks": landmarks}, "motion": read}
     descriptor = registry.get("descriptor", stages["descriptor"])
     features = describe(descriptor, lambda stage, name: stored[stage][name], stages["features"])
-    fitted = Fitted.from_state(tensors, card)
     shares = fitted.probabilities(features, device)[0]
     return Prediction(
         probabilities={name: float(share) for name, share in zip(fitted.classes, shares, strict=True)},
@@ -91,7 +124,7 @@ def predict(
         pictures=(frames[0], frames[at]),
         flow=shown["flow"][0].astype(np.float32),
         strain=shown["strain"][0].astype(np.float32),
-        warning=_warning(card),
+        warning=model.warning,
         features=features[0],
         fitted=fitted,
     )
@@ -125,7 +158,7 @@ def _warning(card: dict[str, Any]) -> str:
     shuffled = card["made"]["options"]["train"]["control"] == "permuted"
     control = " Their labels were shuffled: it is a control, and what it answers means nothing." if shuffled else ""
     told = f"{card['experiment']} was trained on {corpus}.{control}{faces}"
-    return f"{told} It answers with one of its classes whatever it is shown, also where nothing is felt."
+    return f"{told} {ALWAYS}"
 
 
 def picture(found: Prediction, path: Path) -> None:

@@ -40,6 +40,7 @@ def ststnet(classes: int, *, dropout: float = 0.5, batch_norm: bool = False) -> 
     side=28,
     parameters=1683,
     stacked=True,
+    published=("negative", "positive", "surprise"),
     paper="Liong, Gan, See, Khor, Huang: Shallow triple stream three-dimensional CNN (STSTNet) (2019)",
     doi="10.1109/FG.2019.8756567",
     year=2019,

@@ -31,6 +31,7 @@ MADE_OF = {
 }
 OPTIONS = {"flow": {"motion"}, "descriptor": {"descriptors"}, "protocol": {"protocol_options"}}
 FINDERS = ("registry.get", "registry.entries", "SETTINGS.options")  # their first argument is a kind
+HANDED = ("flow_options", "motion_options", "apex_options", "pipeline")  # of the settings: what stages are handed
 WHOLE_EXPERIMENT = {"experiments", "baselines", "protocols", "train", "seeds", "models", "recipes", "classifier"}
 # The clip table is a dependency of its own (clips.csv): what it is made of concerns the stage that makes it alone.
 # So are the facts of protocols: which views are read shows in the stores that a stage finds.
@@ -63,6 +64,9 @@ def helpers() -> dict[str, list[ast.AST]]:
                 if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Stage":
                     found[name] = [value.args[2]]
                     found[f"{name}.made"] = value.args[1:3]
+    source = (ROOT / "mer_lib/params.py").read_text(encoding="utf-8").replace("self.", "SETTINGS.")
+    settings = next(node for node in ast.parse(source).body if getattr(node, "name", "") == "Settings")
+    found |= {f"SETTINGS.{node.name}": [node] for node in settings.body if getattr(node, "name", "") in HANDED}
     for name in ("SETTINGS", "CORPORA", "KNOWN", "EXPERIMENTS", "CONTROLS", "SETS", "NAMED", *TABLE):
         found[name] = []
     return found

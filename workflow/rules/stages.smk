@@ -62,17 +62,8 @@ def corpus_options(wc):
     return {name: options[name] for name in ("seed", "size", "strength") if name in options}
 
 
-def flow_options(name):
-    return {"flow": name, "options": SETTINGS.options("flow", name)}
-
-
 def flow_of(wc):
     return SETTINGS.motion.frames if wc["pairs"] == "frames" else SETTINGS.motion.onset_apex
-
-
-def motion_options(wc):
-    found = {"pairs": wc["pairs"], **flow_options(flow_of(wc))}
-    return {**found, "factor": SETTINGS.motion.emr_factor} if wc["pairs"] == "emr" else found
 
 
 def above_motion(wc):
@@ -225,14 +216,14 @@ REGISTERED = Stage(
 APEX = Stage(
     "apex",
     lambda wc: ["mer_lib.spotting.apex", registry.get("flow", SETTINGS.motion.frames).module],
-    lambda wc: {**flow_options(SETTINGS.motion.frames), "method": SETTINGS.motion.apex},
+    lambda wc: SETTINGS.apex_options(),
     lambda wc: [(REGISTERED, wc)],
     columns=("clip", "apex"),
 )
 MOTION = Stage(
     "motion",
     lambda wc: ["mer_lib.motion.pairs", "mer_lib.store", "mer_lib.views", registry.get("flow", flow_of(wc)).module],
-    motion_options,
+    lambda wc: SETTINGS.motion_options(wc["pairs"]),
     above_motion,
     columns=("clip", "apex", "type", "fps"),
 )
@@ -344,9 +335,7 @@ def made_of_subject(wc):
 def pipeline_of(wc):
     """What `mer predict` must do to a clip before the model sees it: the options of every stage above, by stage."""
     descriptor = NAMED[wc.experiment].descriptor
-    wc = {**wc, "descriptor": descriptor, "pairs": pairs_read(descriptor) or "onset_apex"}  # which it shows anyway
-    stages = (FACES, REGISTERED, APEX, MOTION, FEATURES)
-    return {stage.name: stage.options(wc) for stage in stages} | {"descriptor": descriptor}
+    return SETTINGS.pipeline(descriptor, pairs_read(descriptor) or "onset_apex")  # which it shows anyway
 
 
 def sources(wc):
