@@ -47,9 +47,20 @@ def edge(net: DepthNet) -> float:
     return net.far - EDGE * (net.far - net.near)
 
 
-def load(path: str | Path, device: str | torch.device = "cpu") -> DepthModel:
-    """The model of a file that ``depth_fit.save`` wrote. Raises BadInput for anything else."""
+def load(path: str | Path, device: str | torch.device = "cpu", recipe: str | None = None) -> DepthModel:
+    """The model of a file that :mod:`mer_lib.weights` wrote.
+
+    recipe: what must have made it, by its card; None takes any. Raises BadInput for another one, and for a file that
+    holds no depth network.
+    """
     tensors, card = weights.load(path)
+    made = card.get("made", {}).get("recipe")
+    if recipe is not None and made != recipe:
+        raise BadInput(
+            f"was made by other parameters or code (recipe {made}, expected {recipe})",
+            "delete it and run again",
+            file=path,
+        )
     try:
         net = DepthNet(card["near"], card["far"])
         net.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})

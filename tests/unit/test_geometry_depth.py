@@ -136,6 +136,17 @@ def test_a_model_comes_back_from_its_file(tmp_path):
         load(path)
 
 
+def test_a_model_of_another_recipe_is_refused(tmp_path):
+    path, net = tmp_path / "model.safetensors", DepthNet(-1.0, 2.0)
+    card = {"near": -1.0, "far": 2.0, "size": SIZE, "made": {"recipe": "asked"}}
+    weights.save(path, {name: tensor.numpy() for name, tensor in net.state_dict().items()}, card)
+    assert load(path, recipe="asked").card == card
+    with pytest.raises(
+        BadInput, match=r"other parameters or code \(recipe asked, expected another\).*delete it and run"
+    ):
+        load(path, recipe="another")
+
+
 def test_errors_of_a_plane_are_what_geometry_says():
     """A plane against one 0.1 deeper and one tilted by 10 degrees."""
     pitch = 0.02

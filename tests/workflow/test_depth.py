@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from running import count
+from running import TRACEBACK, count
 from skimage.data import astronaut
 
 from mer_lib import weights
@@ -67,6 +67,17 @@ def test_what_reruns_is_what_changed(small):
     assert small.planned("depth") == []
     assert count(small.planned("depth", depth={"epochs": 2})) == {"depth_model": 1, "depth_page": 1}
     assert count(small.planned("depth", scans={"seed": 2}))["shots_shard"] == 2
+
+
+def test_a_network_of_other_parameters_is_refused(small):
+    """Where rules are isolated, as DVC does it, an old model may lie there when depth is asked for."""
+    faces, depth = (f"results/synthetic/{stage}/0000.h5" for stage in ("faces", "depth"))
+    assert small.snakemake(faces).rc == 0
+    done = small.snakemake(depth, "--allowed-rules", "depth_shard", depth={"epochs": 2})
+    assert done.rc != 0 and not (small.root / depth).exists()
+    assert "model.safetensors: was made by other parameters or code" in done.output and TRACEBACK not in done.output
+    done = small.snakemake(depth, "--allowed-rules", "depth_shard")
+    assert done.rc == 0, done.output
 
 
 def test_it_beats_the_mean_face_clearly(trained):

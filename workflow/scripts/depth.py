@@ -5,7 +5,7 @@ with job(snakemake):
     from mer_lib.geometry import depth
     from mer_lib.store import write_shard
 
-    model = depth.load(snakemake.input.model, device(snakemake))
+    model = depth.load(snakemake.input.model, device(snakemake), snakemake.params.made["above"]["depth_model"])
     with opened(snakemake, "faces", snakemake.input.faces) as faces:
 
         def make(row):
