@@ -1,5 +1,6 @@
 """Plans of many configurations, made and not run (after hippunfold's dry runs): every job is known beforehand."""
 
+import re
 import time
 
 import cv2
@@ -71,6 +72,27 @@ def test_all_views_are_made_by_their_own_target(planner):
     assert rest and not any("attention" in path for job in rest for path in job.input)
     curves = {path.split("/")[3] for job in found if job.rule == "yaw_curve" for path in job.output}
     assert curves == {"loso_to_views", "loso_views", "loso_views_refined"}
+
+
+def test_stages_of_dvc_make_what_attention_reads(planner):
+    """DVC runs motion, views and features each by its own target, and training makes nothing of theirs any more."""
+    refined = {"refined": {"method": "micro_exp_stcnn", "protocol": "loso_views_refined"}}  # it reads no flow itself
+    given = {"experiments": refined, "baselines": {}, "report": {"views": 0}}
+    own = {"motion": "motion", "views": "views|register|of_views", "features": "^(features_shard|join_features)$"}
+    made = {
+        path
+        for target, rules in own.items()
+        for job in planner.planned(target, **given)
+        if re.search(rules, job.rule)
+        for path in job.output
+    }
+    learning = {"train_folds", "attention_folds", "join_attention"}
+    read = {path for job in planner.planned("train", **given) if job.rule in learning for path in job.input}
+    folders = ("results/synthetic/features", "results/synthetic/multiview")
+    needed = {path for path in read if path.startswith(folders)}
+    assert {"results/synthetic/features/change.h5", "results/synthetic/multiview/views/onset_apex/0000.h5"} <= needed
+    assert needed <= made
+    assert "results/synthetic/motion/onset_apex/0000.h5" in made, "what the change is read with"
 
 
 def test_a_paper_is_its_own_target(planner):

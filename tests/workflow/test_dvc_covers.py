@@ -118,7 +118,7 @@ def blocks_read(rule: str) -> set[str]:
                 found |= BLOCKS if node.attr == "model_dump" else {node.attr} & BLOCKS
             elif owner == "experiment" or any(name in ast.dump(node.value) for name in ("EXPERIMENTS", "NAMED")):
                 found |= WHOLE_EXPERIMENT if node.attr == "model_dump" else MADE_OF.get(node.attr, set())
-            elif node.attr in ("classes", "adapter", "descriptor", "learner"):
+            elif node.attr in ("classes", "adapter", "descriptor", "learner", "protocols"):
                 found |= MADE_OF[node.attr]
             elif node.attr == "options" and "KNOWN" in ast.dump(node.value):
                 found |= {"corpora", "synthetic"}
@@ -131,10 +131,13 @@ def modules_read(rule: str) -> set[Path]:
     """The library files behind a rule: its script's imports, the modules it names and the rooms it finds things in."""
     script = ROOT / "workflow/scripts" / re.search(r'"\.\./scripts/(\w+\.py)"', rule_texts()[rule])[1]
     files = {script, *imported(script), *shared_imports(script)}
-    for node in reached(expressions(rule)) + list(ast.walk(ast.parse(script.read_text()))):
+    nodes = reached(expressions(rule)) + list(ast.walk(ast.parse(script.read_text())))
+    # What is declared of a thing (`meta`) decides which stores are read, and so shows in those that a stage finds.
+    declared = {id(node.value) for node in nodes if isinstance(node, ast.Attribute) and node.attr == "meta"}
+    for node in nodes:
         if isinstance(node, ast.Constant) and re.fullmatch(r"mer_lib(\.\w+)+", str(node.value)):
             files.add(provenance._file(node.value))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in FINDERS:
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in FINDERS and id(node) not in declared:
             kind = node.args[0]
             rooms = [registry.ROOMS[kind.value]] if isinstance(kind, ast.Constant) else ["models", "learning"]
             files |= {file for room in rooms for file in (ROOT / "mer_lib" / room).rglob("*.py")}
@@ -178,6 +181,11 @@ def made_by(stage: str) -> list[str]:
     return listed(stage, "forcerun")
 
 
+def target(stage: str) -> str:
+    """The rule that asks for them."""
+    return re.search(r"\$\{run\} (\w+) ", command(stage))[1]
+
+
 def covered(path: Path, stage: str) -> bool:
     relative = path.relative_to(ROOT)
     return any(relative == Path(dep) or Path(dep) in relative.parents for dep in STAGES[stage]["deps"])
@@ -202,7 +210,7 @@ def test_every_rule_file_is_a_dependency(stage):
 
 @stages
 def test_every_setting_is_a_parameter(stage):
-    read = set().union(*(blocks_read(rule) for rule in made_by(stage)))
+    read = set().union(*(blocks_read(rule) for rule in [target(stage), *made_by(stage)]))
     assert read
     assert sorted(read - set(STAGES[stage]["params"])) == []
 
@@ -229,9 +237,7 @@ def test_every_block_of_a_stage_exists(stage):
 @stages
 def test_a_stage_is_isolated_and_forced(stage):
     """The measured recipe: the target first, the stage's own rules and no others, its outputs made anew."""
-    told = command(stage)
-    target = re.search(r"\$\{run\} (\w+) ", told)[1]
-    assert target in listed(stage, "allowed-rules") and target in rule_texts()
+    assert target(stage) in listed(stage, "allowed-rules") and target(stage) in rule_texts()
     for rule in [*listed(stage, "allowed-rules"), *listed(stage, "forcerun")]:
         assert rule in rule_texts(), rule
     assert set(made_by(stage)) <= set(listed(stage, "allowed-rules"))

@@ -190,10 +190,25 @@ def pairs_read(descriptor):
     return next((stage for stage in reads(descriptor) if stage in reading.PAIRS), None)
 
 
+def attended(corpus, chosen):
+    """The protocols of the chosen experiments that train on attended views."""
+    return sorted({protocol for protocol, _ in chosen(corpus) if trains_on(protocol) == "attended"})
+
+
+def attention_reads():
+    """The descriptor that the network of the attention reads."""
+    return registry.get("model", SETTINGS.attention.network).meta["inputs"]
+
+
+def looked_at(corpus, chosen):
+    """What attention reads of recordings, where the protocol of a chosen experiment asks for it."""
+    return {attention_reads()} if attended(corpus, chosen) else set()
+
+
 @cache
 def descriptors_read(corpus):
-    """What the chosen experiments read; of a corpus of published features, what it has."""
-    read = sorted({experiment.descriptor for experiment in EXPERIMENTS.values()})
+    """What the chosen experiments and their attention read; of a corpus of published features, what it has."""
+    read = sorted({experiment.descriptor for experiment in EXPERIMENTS.values()} | looked_at(corpus, scored))
     had = adapter(corpus).get("features")
     if had and had not in read:
         raise WorkflowError(f"error: corpus {corpus} has '{had}' only, which no experiment reads; name one that does")

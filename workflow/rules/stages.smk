@@ -113,11 +113,6 @@ def above_attention(wc):
     ]
 
 
-def attention_reads():
-    """The descriptor that the network of the attention reads."""
-    return registry.get("model", SETTINGS.attention.network).meta["inputs"]
-
-
 def features_stage(wc):
     """What makes a corpus's features: our own stages, or whoever published them."""
     return FEATURES if wc["corpus"] in filmed(KNOWN) else PUBLISHED
@@ -396,11 +391,6 @@ def attention_read(wc):
     return judged if trains_on(wc.protocol) == "attended" else []
 
 
-def attended(corpus, chosen):
-    """The protocols of the chosen experiments that train on attended views."""
-    return sorted({protocol for protocol, _ in chosen(corpus) if trains_on(protocol) == "attended"})
-
-
 def attention_tables(chosen):
     """An input function: what attention says of views under each of the protocols that ask."""
     return lambda wc: [f"results/{wc.corpus}/attention/{p}.csv" for p in attended(wc.corpus, chosen)]
@@ -418,7 +408,7 @@ def attention_maps(chosen):
 
 def stores_of(wc, chosen=scored):
     """Every store of a corpus that may have lost a clip of the chosen experiments, in the order of the staircase."""
-    asked = sorted({NAMED[name].descriptor for _, name in chosen(wc.corpus)})
+    asked = sorted({NAMED[name].descriptor for _, name in chosen(wc.corpus)} | looked_at(wc.corpus, chosen))
     read = descriptors_read(wc.corpus) if chosen is scored else asked
     motion = [f"motion/{pairs}" for pairs in all_pairs_read(read)]
     below = ["faces", "registered", *motion] if wc.corpus in filmed() else []
@@ -436,7 +426,12 @@ def stages_of_views(corpus, chosen):
     read = read_from_the_sides(corpus, chosen)
     pairs = all_pairs_read(read)
     kept = sorted({*map(rendered, pairs), *("frames" for descriptor in read if "registered" in reads(descriptor))})
-    made = [*(f"views/{p}" for p in kept), *(f"registered/{p}" for p in kept), *(f"motion/{p}" for p in pairs)]
+    judged = ["onset_apex"] if attended(corpus, chosen) else []  # attention looks at them, whatever is read of views
+    made = [
+        *(f"views/{p}" for p in sorted({*kept, *judged})),
+        *(f"registered/{p}" for p in kept),
+        *(f"motion/{p}" for p in pairs),
+    ]
     return [
         *(["depth"] if read else []),
         *(f"multiview/{stage}" for stage in (*made, *(f"features/{d}" for d in read))),
