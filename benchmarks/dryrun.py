@@ -1,7 +1,7 @@
 """What planning costs: `snakemake -n all` for generated corpora of up to 100,000 clips, and how many jobs there are.
 
     python benchmarks/dryrun.py
-    python benchmarks/dryrun.py --clips 1000 10000 --size 16
+    python benchmarks/dryrun.py --clips 1000 10000
 
 Each corpus is a folder of short recordings, one a clip (links to one tiny video), and a sheet, 200 clips a subject, in
 a copy of the checkout. Its index is put there first, as an earlier plan leaves it, but without opening the videos.
@@ -39,27 +39,25 @@ EACH = 200  # clips a subject
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--size", type=int, default=64, help="clips a shard, shards.size (default: %(default)s)")
     given, found = parser.parse_args(), []
     print(f"{'clips':>8} {'shards':>7} {'jobs':>7} {'seconds':>8} {'cpu s':>7} {'peak MB':>8}")
     for clips in given.clips:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(plan(Path(folder), clips, given.size))
+            found.append(plan(Path(folder), clips))
         print("{clips:8d} {shards:7d} {jobs:7d} {seconds:8.1f} {cpu_seconds:7.1f} {peak_mb:8.0f}".format(**found[-1]))
     print(json.dumps({"benchmark": "dryrun", **found[-1], "all": found}))
 
 
-def plan(root: Path, clips: int, size: int) -> dict[str, float]:
+def plan(root: Path, clips: int) -> dict[str, float]:
     """Plan a corpus of so many clips in a copy of the checkout below ``root``."""
     for name in PARTS:
         path = ROOT / name
         shutil.copytree(path, root / name) if path.is_dir() else shutil.copy2(path, root / name)
     write_corpus(root / "data/large", clips)
     put_index(root)
-    seconds, cpu, peak, jobs = dry_run(root, size)
-    shards = -(-clips // size)
+    seconds, cpu, peak, jobs = dry_run(root)
     facts = {"clips": clips, "seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), "peak_mb": round(peak)}
-    return {**facts, "jobs": jobs, "shards": shards}
+    return {**facts, "jobs": jobs["total"], "shards": jobs["faces_shard"]}
 
 
 def write_corpus(folder: Path, clips: int) -> None:
@@ -88,10 +86,10 @@ def put_index(root: Path) -> None:
         indexing.index(corpus, f"data/{corpus.name}", ".mer/index", known, **settings.ingest.model_dump())
 
 
-def dry_run(root: Path, size: int) -> tuple[float, float, float, int]:
-    """(seconds, seconds of the processor, peak MB, jobs) of one dry run in a process of its own."""
-    given = [f"corpora={json.dumps(CORPORA)}", f"shards={{size: {size}}}"]
-    command = [sys.executable, "-m", "snakemake", "all", "-n", "--cores", "1", "--config", *given]
+def dry_run(root: Path) -> tuple[float, float, float, dict[str, int]]:
+    """(seconds, seconds of the processor, peak MB, jobs by rule) of one dry run in a process of its own."""
+    given = f"corpora={json.dumps(CORPORA)}"
+    command = [sys.executable, "-m", "snakemake", "all", "-n", "--cores", "1", "--config", given]
     with open(root / "plan.txt", "w+", encoding="utf-8") as told:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=root, stdout=told, stderr=subprocess.STDOUT)
@@ -101,7 +99,7 @@ def dry_run(root: Path, size: int) -> tuple[float, float, float, int]:
         text = told.read()
     if status:
         raise SystemExit(f"the dry run of {root} failed:\n{text[-3000:]}")
-    jobs = int(re.findall(r"^total +(\d+)", text, flags=re.M)[-1])
+    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", text, flags=re.M)}
     return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, jobs
 
 

@@ -23,6 +23,7 @@ COLUMNS = (
 KINDS = ("video", "frames", "features")
 TYPES = ("micro", "macro")
 OFFICIAL_CLASSES = ("negative", "positive", "surprise")
+MOST_SHARDS = 2_000  # of a corpus: each is some five jobs, of which Snakemake plans 250 a second
 
 
 def table(rows: pd.DataFrame | list[dict]) -> pd.DataFrame:
@@ -98,7 +99,12 @@ def records(clips: pd.DataFrame) -> list[dict]:
 
 
 def shards(clips: pd.DataFrame, size: int) -> dict[str, pd.DataFrame]:
-    """The table cut into runs of ``size`` rows, named '0000', '0001', …, in the order of the table."""
+    """The table cut into runs of ``size`` rows, named '0000', '0001', …, in the order of the table.
+
+    The runs of a long table are twice as long, or four times, …, so that there are at most MOST_SHARDS.
+    """
+    while len(clips) > size * MOST_SHARDS:
+        size *= 2
     return {f"{i:04d}": clips.iloc[at : at + size] for i, at in enumerate(range(0, len(clips), size))}
 
 

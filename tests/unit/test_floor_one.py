@@ -70,6 +70,15 @@ def test_shards_cover_the_table_once():
     pd.testing.assert_frame_equal(pd.concat(cut.values()), table)
 
 
+def test_a_long_table_has_longer_shards_and_no_more_of_them(monkeypatch):
+    monkeypatch.setattr(clips, "MOST_SHARDS", 10)
+    table = clips.table([row(clip=f"d/s1/{i}", name=str(i)) for i in range(45)])
+    assert [len(rows) for rows in clips.shards(table[:20], 2).values()] == [2] * 10
+    cut = clips.shards(table, 2)
+    assert [len(rows) for rows in cut.values()] == [8] * 5 + [5]
+    pd.testing.assert_frame_equal(pd.concat(cut.values()), table)
+
+
 def test_interval_falls_back_to_the_whole_source():
     table = clips.table([row(), row(clip="d/s1/b", name="b", onset=None, apex=None, offset=None)])
     first, second = table.itertuples(index=False)

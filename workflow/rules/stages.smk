@@ -29,8 +29,9 @@ class Stage:
         wc = dict(wc)
         found = self.planned(without_shard(wc))
         if "shard" in wc:
-            rows = records(wc["corpus"], tuple(self.columns))[shards(wc["corpus"])[wc["shard"]].index[0] :]
-            found = {**found, "shard": wc["shard"], "rows": rows[: SETTINGS.shards.size]}
+            own = shards(wc["corpus"])[wc["shard"]].index
+            rows = records(wc["corpus"], tuple(self.columns))[own[0] : own[0] + len(own)]
+            found = {**found, "shard": wc["shard"], "rows": rows}
         return found
 
     def planned(self, wc):
