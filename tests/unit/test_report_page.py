@@ -126,7 +126,7 @@ def test_real_faces_come_with_a_word_about_their_licence(real):
     assert "Check what the licence" in real
 
 
-WORDS = (  # names and texts of each kind that others give: classes, clips, people, files, problems, experiments, settings
+WORDS = (  # names and texts that others give: classes, clips, people, files, problems, experiments, settings
     "negative", "positive", "surprise", "toy/s0/c0", "toy/s3", "toy", "c9.mkv", "no face", "check it", "ststnet",
     "baseline_rbf", "flow28", "shuffled_bi_woof", "train", "who", "Table 3", "torch", "2.13.0", "tvl1_opencv",
 )  # fmt: skip
