@@ -257,6 +257,12 @@ def groups(corpus, protocol):
     return [f"{group:03d}" for group in range(count)]
 
 
+def growing(need):
+    """A resource, MB or minutes. Need is what a job asks for, a number or a function of its wildcards; each time it is tried
+    again, as much more. Profiles of clusters try again (`retries`), each time as a new job."""
+    return lambda wc, attempt: attempt * (need(wc) if callable(need) else need)
+
+
 def forget_parts():
     """Folds of jobs that were killed, and whose parameters have changed since, so that nobody took them up."""
     shutil.rmtree(".mer/folds", ignore_errors=True)

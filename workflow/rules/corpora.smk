@@ -14,7 +14,7 @@ rule index:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
     params:
         table=lambda wc: clips.digest(plan(wc.corpus)[0]),
         refused=lambda wc: provenance.digest([problem.row() for problem in plan(wc.corpus)[1]]),
@@ -39,7 +39,8 @@ rule render_subject:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         made=made_of_subject,
     script:

@@ -16,7 +16,8 @@ rule shots_shard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         made=made_of_shots,
         roots={name: root(name) for name in SETTINGS.scans.sets},
@@ -41,7 +42,8 @@ rule depth_model:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 2500 * attempt,
+        mem_mb=growing(2500),
+        runtime=growing(240),
     params:
         made=DEPTH_MODEL.planned({"corpus": params.RESERVED}),
     script:
@@ -61,7 +63,7 @@ rule depth_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
     params:
         code=page_code(),
     script:

@@ -17,7 +17,7 @@ rule metrics:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
     params:
         classes=lambda wc: classes(wc.corpus),
         evaluation=SETTINGS.evaluation.model_dump(),
@@ -50,7 +50,7 @@ rule leaderboard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
     params:
         experiments=facts_of(scored),
         synthetic=lambda wc: is_synthetic(wc.corpus),
@@ -71,7 +71,8 @@ rule comparisons:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         experiments=facts_of(scored),
         classes=lambda wc: classes(wc.corpus),
@@ -134,7 +135,8 @@ rule identity:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         made=IDENTITY.made,
     script:
@@ -156,7 +158,7 @@ rule controls_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
     params:
         synthetic=lambda wc: is_synthetic(wc.corpus),
         code=page_code(),

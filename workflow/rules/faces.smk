@@ -15,7 +15,8 @@ rule faces_shard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         made=FACES.made,
         roots=lambda wc: roots(wc.corpus),

@@ -19,7 +19,7 @@ rule features_shard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
     params:
         made=FEATURES.made,
     script:
@@ -40,7 +40,7 @@ rule published_features:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
     params:
         made=PUBLISHED.made,
         root=lambda wc: root(wc.corpus),
@@ -61,7 +61,7 @@ rule join_features:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
     params:
         recipe=recipe_of_features,
     script:
@@ -82,7 +82,7 @@ rule problems:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
     params:
         roots=lambda wc: roots(wc.corpus),
     script:

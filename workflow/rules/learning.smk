@@ -24,7 +24,8 @@ rule train_folds:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: learning_mb(wc) * attempt,
+        mem_mb=growing(learning_mb),
+        runtime=growing(480),
     params:
         made=TRAIN.made,
         folds_per_job=SETTINGS.folds_per_job,
@@ -44,7 +45,7 @@ rule join_predictions:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
     params:
         columns=[],
     script:
@@ -89,7 +90,8 @@ rule final_model:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: learning_mb(wc) * attempt,
+        mem_mb=growing(learning_mb),
+        runtime=growing(480),
     params:
         made=MODEL.made,
         pipeline=pipeline_of,

@@ -16,7 +16,8 @@ rule motion_shard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
+        runtime=growing(240),
     params:
         made=MOTION.made,
     script:

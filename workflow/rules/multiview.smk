@@ -19,7 +19,8 @@ rule depth_shard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         made=DEPTH.made,
     script:
@@ -40,7 +41,8 @@ rule views_shard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 3000 * attempt,
+        mem_mb=growing(3000),
+        runtime=growing(120),
     params:
         made=VIEWS.made,
     script:
@@ -129,7 +131,8 @@ rule attention_folds:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         made=ATTENTION.made,
         folds_per_job=SETTINGS.folds_per_job,

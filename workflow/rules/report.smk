@@ -16,7 +16,7 @@ rule costs:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
     params:
         experiments=None,  # all
         code=provenance.code_digest("mer_lib.report.costs"),
@@ -54,7 +54,7 @@ rule report_page:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1500,
+        mem_mb=growing(1500),
     params:
         examples=SETTINGS.report.examples,
         sides=SETTINGS.report.views,
@@ -84,7 +84,7 @@ rule summary:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
     params:
         strict=SETTINGS.problems.strict,
         experiments=lambda wc: scored(wc.corpus),

@@ -15,7 +15,8 @@ rule spot_shard:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
+        runtime=growing(60),
     params:
         made=APEX.made,
     script:
@@ -38,7 +39,7 @@ rule apex:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
     params:
         columns=["clip", "apex", "how", "score"],
     script:

@@ -16,7 +16,7 @@ rule yaw_curve:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
     params:
         code=provenance.code_digest("mer_lib.evaluation.yaw"),
     script:
