@@ -317,6 +317,28 @@ def cut(
 
 
 @app.command()
+def forget(
+    subject: Annotated[str, typer.Argument(help="Id as in clips.csv, dataset/subject; the subject alone if unique.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this it is only told what would be removed.")
+    ] = False,
+    recordings: Annotated[bool, typer.Option("--recordings", help="Remove their recordings as well.")] = False,
+) -> None:
+    """Take a person out: of all that was made here, of caches and of DVC; and out of every run from now on.
+
+    What cannot be reached from here is named: sheets, git's history, DVC's remotes, copies.
+
+    Example: mer forget synthetic/s01
+    """
+    from mer_lib.commands import forget as forgetting
+
+    found = forgetting.find(subject)
+    if yes:
+        forgetting.take_out(found, recordings=recordings)
+    typer.echo(forgetting.text(found, recordings=recordings, done=yes))
+
+
+@app.command()
 def doctor(
     what: Annotated[
         str, typer.Argument(help="A corpus, to look at; or the folder where the pipeline is to run.")

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,14 @@ class Ledger:
             return json.loads(self._place(path).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
+
+    def entries(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """(file of the entry, entry) of every output."""
+        for place in sorted(self._folder.glob("*/*.json")):
+            try:
+                yield place, json.loads(place.read_text(encoding="utf-8"))
+            except ValueError:  # half an entry says nothing
+                continue
 
     def check(self, paths: Iterable[str | Path], known: Callable[[Path], bool] = lambda path: False) -> None:
         """Refuse inputs whose bytes are not those that were written; what is there instead is moved to ``broken``

@@ -8,7 +8,7 @@ summary, ``problems.csv`` and the report show them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
@@ -63,6 +63,7 @@ def _rebuild(problem: Problem) -> BadInput:
 
 
 _found: ContextVar[list[Problem] | None] = ContextVar("found", default=None)
+_unspoken: ContextVar[Callable[[str], bool]] = ContextVar("unspoken", default=lambda clip: False)
 
 
 def note(what: str, remedy: str, *, file: str | Path = "", clip: str = "") -> None:
@@ -76,6 +77,8 @@ def refuse(what: str, remedy: str, *, file: str | Path = "", clip: str = "") -> 
 
 
 def _record(problem: Problem) -> None:
+    if is_unspoken(problem.clip):
+        return
     log.warning("%s", problem)
     if (found := _found.get()) is not None:
         found.append(problem)
@@ -90,6 +93,23 @@ def collect() -> Iterator[list[Problem]]:
         yield found
     finally:
         _found.reset(token)
+
+
+@contextmanager
+def unspoken(concerns: Callable[[str], bool]) -> Iterator[None]:
+    """Inside the block nothing is said or kept of the clips whose id ``concerns`` answers for: a person who was taken
+    out must not come back by name as a problem.
+    """
+    token = _unspoken.set(concerns)
+    try:
+        yield
+    finally:
+        _unspoken.reset(token)
+
+
+def is_unspoken(clip: str) -> bool:
+    """Whether nothing may be said of a clip here."""
+    return _unspoken.get()(clip)
 
 
 def summarise(found: pd.DataFrame, *, clips: int, page: str) -> str:

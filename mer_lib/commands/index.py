@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ import pandas as pd
 import yaml
 
 from mer_lib import clips, meshes, params, problems, registry
-from mer_lib.corpora import indexing, parts
+from mer_lib.corpora import forgotten, indexing, parts
 from mer_lib.ingest.measure import measure
 from mer_lib.problems import BadInput, Problem
 
 SETTINGS = Path("params.yaml")
+WHOSE = ("dataset", "subject", "source")
 _CACHE = Path(".mer/index")
 _MAX_FRAMES = 1000  # as params.yaml has it, where there is none
 _SHOWN = 10
@@ -96,16 +97,36 @@ def index(where: Place) -> Indexed:
 
     Raises BadInput where there is nothing to index.
     """
-    entry = registry.get("corpus", where.corpus.adapter)
+    entry, left_out = registry.get("corpus", where.corpus.adapter), forgotten.read()
     with quiet():
         if entry.meta.get("meshes"):
-            with problems.collect() as found:
+            with problems.unspoken(left_out.has_clip), problems.collect() as found:
                 table = entry.load()(where.root, name=where.corpus.name, classes=where.corpus.classes,
                                      **where.corpus.options)  # fmt: skip
-            return Indexed(table, list(found), meshes=True)
+            return Indexed(left_out.without(table), list(found), meshes=True)
         with _cache() as cache:
-            limits = {"max_frames": where.max_frames}
-            return Indexed(*indexing.index(where.corpus, where.root, cache, measure, roots=where.roots, **limits))
+            limits = {"roots": where.roots, "left_out": left_out, "max_frames": where.max_frames}
+            return Indexed(*indexing.index(where.corpus, where.root, cache, measure, **limits))
+
+
+def everybody() -> pd.DataFrame:
+    """Whose sources there are (the columns WHOSE) in the data sets that params.yaml names, nobody left out; data sets
+    that are not there have none. Raises BadInput where there is no params.yaml.
+    """
+    settings = params.load(SETTINGS)
+    chosen = [settings.auxiliary_corpus(), *settings.all_corpora()]
+    named = {part.name: part for corpus in chosen for part in (corpus, *parts.parts_of(corpus))}
+    named |= {name: place(name, None, {}).corpus for name in settings.scans.sets}
+    roots, found = params.local_roots("local.yaml", named), [pd.DataFrame(columns=list(WHOSE))]
+    for corpus in named.values():
+        if parts.is_composite(corpus):
+            continue
+        entry, root = registry.get("corpus", corpus.adapter), roots.get(corpus.name, f"data/{corpus.name}")
+        asked = {name: value for name, value in corpus.options.items() if name in entry.options}
+        with quiet(), problems.collect(), suppress(BadInput):
+            table = entry.load()(root, name=corpus.name, classes=tuple(corpus.classes), **asked)
+            found.append(table[list(WHOSE)].drop_duplicates())
+    return pd.concat(found, ignore_index=True)
 
 
 def save(found: Indexed, path: Path) -> None:

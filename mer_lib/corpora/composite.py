@@ -14,13 +14,14 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 
 from mer_lib import clips as clip_table
 from mer_lib.corpora import lists
 from mer_lib.corpora.schemes import canonical
 from mer_lib.corpora.sheets import near
-from mer_lib.problems import BadInput, Problem, log, note, refuse
+from mer_lib.problems import BadInput, Problem, is_unspoken, log, note, refuse
 from mer_lib.registry import register, suggestion
 
 _NAMED = 3  # examples in one line
@@ -84,7 +85,8 @@ def _together(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _tell_absent(tables: Mapping[str, pd.DataFrame], absent: pd.DataFrame, total: int, source: str) -> None:
     """A line for each data set that is absent as a whole; of those that are there each clip is recorded, and said too
     unless many are absent: then the first few stand for all in the log."""
-    for dataset, rows in absent.groupby("dataset", sort=False):
+    forgotten = [is_unspoken(f"{row.dataset}/{row.subject}/{row.clip}") for row in absent.itertuples()]
+    for dataset, rows in absent[~np.array(forgotten, bool)].groupby("dataset", sort=False):
         if dataset not in tables or tables[dataset].empty:
             people = rows["subject"].nunique()
             people = f"{people} subject{'s' * (people > 1)}"

@@ -14,9 +14,10 @@ from typing import Any
 import pandas as pd
 
 from mer_lib import clips, provenance, registry
-from mer_lib.corpora import parts
+from mer_lib.corpora import forgotten, parts
+from mer_lib.corpora.forgotten import Forgotten
 from mer_lib.corpora.frames import SUFFIXES, is_folder
-from mer_lib.problems import BadInput, Problem, collect
+from mer_lib.problems import BadInput, Problem, collect, note, unspoken
 from mer_lib.whole import write_text
 
 
@@ -26,6 +27,7 @@ def index(
     cache: str | Path,
     measure: Callable[..., pd.DataFrame],
     roots: Callable[[str], str] | None = None,
+    left_out: Forgotten = Forgotten(),  # noqa: B008 (frozen)
     **limits: int,
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """The clip table of a corpus (params.Corpus: name, adapter, classes, options) and what was wrong with its rows.
@@ -34,31 +36,47 @@ def index(
     as problems; BadInput where no row is left. An adapter whose table follows from its options is asked each time,
     the others' answers are kept in ``cache`` until the folder, the options or the adapter's code change. A composite
     has no root of its own: ``roots`` gives those of its parts by their names, and each is indexed and kept for itself.
+    Of the people who are ``left_out`` nothing is in the answer, nor is it kept.
     """
-    if parts.is_composite(corpus):
-        return parts.index_parts(corpus, roots, partial(index, cache=cache, measure=measure, **limits))
+    with unspoken(left_out.has_clip):
+        if parts.is_composite(corpus):
+            ask = partial(index, cache=cache, measure=measure, left_out=left_out, **limits)
+            return parts.index_parts(corpus, roots, ask)
+        return _kept(corpus, root, Path(cache), measure, left_out, limits)
+
+
+def _kept(
+    corpus: Any, root: str, cache: Path, measure: Callable[..., pd.DataFrame], left_out: Forgotten, limits: dict
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """The answer for a corpus with a root, from the cache where it stands there."""
     entry = registry.get("corpus", corpus.adapter)
     options = {name: value for name, value in corpus.options.items() if name in entry.options}
     asked = {"name": corpus.name, "classes": tuple(corpus.classes), **options}
     if entry.meta.get("synthetic"):
-        return _ask(entry, root, asked, lambda table, _: table)
+        return _ask(entry, root, asked, lambda table, _: table, left_out)
     code = provenance.code_digest(entry.module, "mer_lib.ingest.measure")
     sheet = _stamp(os.path.join(root, options["sheet"])) if options.get("sheet") else ()  # it may lie elsewhere
     listing = list(_listing(root, every=bool(entry.meta.get("features"))))
-    key = provenance.digest([asked, limits, code, os.path.abspath(root), sheet, listing])
-    kept = Path(cache, corpus.name, key)
+    key = provenance.digest([asked, limits, code, sorted(left_out.digests), os.path.abspath(root), sheet, listing])
+    kept = cache / corpus.name / key
     if (kept / "clips.csv").exists():  # written last
         found = json.loads((kept / "problems.json").read_text(encoding="utf-8"))
         return clips.load(kept / "clips.csv"), [Problem(**row) for row in found]
-    table, problems = _ask(entry, root, asked, partial(measure, **limits))
+    table, problems = _ask(entry, root, asked, partial(measure, **limits), left_out)
     write_text(json.dumps([asdict(p) for p in problems]), kept / "problems.json")
     clips.save(table, kept / "clips.csv")
     return table, problems
 
 
-def _ask(entry: registry.Entry, root: str, asked: dict[str, Any], measure: Callable) -> tuple[pd.DataFrame, list]:
+def _ask(
+    entry: registry.Entry, root: str, asked: dict[str, Any], measure: Callable, left_out: Forgotten
+) -> tuple[pd.DataFrame, list]:
     with collect() as found:
-        table = measure(entry.load()(root, **asked), root)
+        everybody = entry.load()(root, **asked)
+        if gone := len(left_out.of(everybody["subject"])):
+            what = f"{gone} {'people are' if gone > 1 else 'person is'} left out, who were forgotten"
+            note(what, "nothing to do; docs/privacy.md", file=forgotten.FILE)
+        table = measure(left_out.without(everybody), root)
     problems = [Problem(*map(_writable, (p.what, p.remedy, p.clip, p.file)), p.severity, "index") for p in found]
     if table.empty:
         told = sorted(problems, key=lambda problem: problem.severity != "skipped")  # a loss says more than a remark

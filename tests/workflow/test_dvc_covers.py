@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from mer_lib import params, provenance, registry
+from mer_lib.corpora import forgotten
 
 ROOT = Path(__file__).parent.parent.parent
 RULES = ROOT / "workflow/rules"
@@ -227,6 +228,13 @@ def test_settings_are_found_where_they_are_known_to_be():
     faces, training = ({path.name for path in modules_read(rule)} for rule in ("faces_shard", "train_folds"))
     assert faces >= {"faces.py", "_job.py", "crop.py", "video.py", "store.py"} and "fit.py" not in faces
     assert training >= {"fit.py", "guard.py", "samples.py", "ststnet.py", "classify.py"}
+
+
+@stages
+def test_who_is_left_out_is_a_dependency(stage):
+    """Of the stages whose rows come straight from a data set or a set of scans, not from a stage before."""
+    plans = {"index", "render_subject", "shots_shard"} & set(made_by(stage))
+    assert bool(plans) == (forgotten.FILE in STAGES[stage]["deps"])
 
 
 @stages

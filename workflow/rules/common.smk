@@ -22,7 +22,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 sys.path.insert(0, HERE)
 
 from mer_lib import clips, params, presence, problems, provenance, registry
-from mer_lib.corpora import indexing
+from mer_lib.corpora import forgotten, indexing
 from mer_lib.corpora.parts import parts_of
 from mer_lib.descriptors import reading
 from mer_lib.ingest.measure import measure
@@ -73,6 +73,7 @@ NAMED = {
     **CONTROLS,
 }
 ROOTS = in_one_line(params.local_roots, "local.yaml", KNOWN)
+FORGOTTEN = in_one_line(forgotten.read)  # people who are in no table
 
 
 def root(corpus):
@@ -111,7 +112,7 @@ def plan(corpus):
     if adapter(corpus).get("meshes"):
         raise WorkflowError(f"{corpus} holds 3-D faces and no clips; `mer index {corpus}` lists its meshes")
     limits = SETTINGS.ingest.model_dump()
-    return in_one_line(indexing.index, KNOWN[corpus], root(corpus), ".mer/index", measure, root, **limits)
+    return in_one_line(indexing.index, KNOWN[corpus], root(corpus), ".mer/index", measure, root, FORGOTTEN, **limits)
 
 
 @cache
@@ -230,7 +231,9 @@ def sitters():
     """Who the depth network learns from: embedded people, and those of the 3-D sets with the files of their scans."""
     found = [{"clip": f"embedded/{n:04d}", "set": "", "scans": []} for n in range(SETTINGS.scans.people)]
     for name in SETTINGS.scans.sets:
-        table = in_one_line(registry.get("corpus", name).load(), root(name), name=name, classes=())
+        with problems.unspoken(FORGOTTEN.has_clip):
+            table = in_one_line(registry.get("corpus", name).load(), root(name), name=name, classes=())
+        table = FORGOTTEN.without(table)
         found += [
             {"clip": subject, "set": name, "scans": rows["source"].tolist()}
             for subject, rows in table.groupby("subject")

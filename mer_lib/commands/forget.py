@@ -1,0 +1,259 @@
+"""``mer forget``: take a person out of everything that was made here, and keep them out.
+
+What was made of a corpus in which they are goes as a whole: networks were trained on them, shards hold several people,
+and all shards behind theirs would be made anew anyway. What else was made from that, the ledger tells. Traces in logs
+and caches are found by the id, DVC's objects by what ``dvc.lock`` and ``*.dvc`` said of those folders in any commit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mer_lib import clips, params, presence
+from mer_lib.commands import index, provenance, versions
+from mer_lib.commands.traces import Trace, files_below
+from mer_lib.corpora import forgotten, lists
+from mer_lib.corpora.sheets import near
+from mer_lib.ledger import Ledger
+from mer_lib.problems import BadInput
+
+RESULTS = Path("results")
+LOCK = Path(".mer/run.lock")
+UNFINISHED = (".mer/finished", ".mer/folds", ".mer/broken")  # pieces without a name, of whomever
+CARRIERS = ("logs", ".mer", ".snakemake", "dvc_plots", ".dvc/tmp")
+RECORDS = (Path(".snakemake/metadata"), Path(".snakemake/incomplete"))
+APART = {".git", ".venv", "data", "results", *(carrier.partition("/")[0] for carrier in CARRIERS)}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where somebody is. ``results``: folders and files that were made of them; ``traces``: files in logs and caches;
+    ``objects``: of DVC; ``recordings``: their files and folders in the data sets; ``sheets``: data sets whose sheets
+    may name them; ``others``: ids that differ in the data set alone; ``elsewhere``: other files that name them.
+    """
+
+    subject: str
+    results: list[Path]
+    traces: list[Path]
+    objects: list[Path]
+    recordings: list[Path]
+    sheets: list[Path]
+    others: list[str]
+    elsewhere: list[Path]
+
+
+def find(name: str) -> Found:
+    """Everything of a subject, ``dataset/subject``, or the last part alone where it is one person's.
+
+    Raises BadInput where nobody, or more than one, is called so.
+    """
+    people = _People()
+    subject = people.one(name)
+    trace = Trace(subject)
+    results = _results(trace)
+    recordings = people.recordings(subject)
+    gone = [*results, *recordings]
+    return Found(
+        subject,
+        results,
+        sorted({*_records(gone), *_entries(gone), *_carriers(trace)}),
+        versions.objects(trace, gone),
+        recordings,
+        people.sheets(subject),
+        sorted(other for other in people.known if other != subject and _bare(other) == _bare(subject)),
+        [path for path in _elsewhere() if trace.in_file(path)],
+    )
+
+
+def take_out(found: Found, *, recordings: bool) -> None:
+    """Remove what was found, the recordings only if asked. Raises BadInput while a run is at work."""
+    with _alone():
+        forgotten.add(found.subject)  # first: a run that finds half of them gone must not bring them back
+        for path in (*found.results, *found.traces, *found.objects, *(found.recordings if recordings else ())):
+            try:
+                _remove(path)
+            except OSError as error:
+                remedy = "correct the permissions and say it again: it goes on where it was"
+                raise BadInput(f"cannot be removed ({error.strerror})", remedy, file=path) from None
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keeps runs out, as far as the file system has locks."""
+    file, alone = presence.announce(LOCK)
+    with file or nullcontext():
+        if file and not alone:
+            raise BadInput("a run is at work in this folder", "wait for its end, or stop it", file=Path.cwd())
+        yield
+
+
+def text(found: Found, *, recordings: bool, done: bool) -> str:
+    """What is removed, what remains and what to do next, for a terminal."""
+    gone = [*map(str, found.results), *_counted(found.traces, "logs and caches"), *_counted(found.objects, "DVC")]
+    kept = found.recordings
+    if recordings:
+        gone, kept = [*gone, *map(str, found.recordings)], []
+    lines = [f"{found.subject}, {'removed' if done else 'would be removed'}:", *_listed(gone)]
+    lines += ["remains:", *_listed([*_remains(found, kept), *versions.remains()])]
+    if done:
+        lines += ["left out from now on, by a line in forgotten.txt; next:", *_listed(_next(found, recordings))]
+    else:
+        lines.append("nothing was removed; to remove it say the same with --yes")
+    return "\n".join(lines)
+
+
+# ---- who -------------------------------------------------------------------------------------------------------------
+
+
+class _People:
+    """Who is known here: by the tables of earlier runs, and by the data sets themselves, those left out included."""
+
+    def __init__(self) -> None:
+        indexed = index.everybody()
+        made = [clips.load(path)[list(index.WHOSE)] for path in sorted(RESULTS.glob("*/clips.csv"))]
+        self._indexed, self._all = indexed, pd.concat([indexed, *made]).drop_duplicates()
+        self._roots = params.local_roots("local.yaml", {})
+        self.known = set(self._all["subject"])
+
+    def one(self, name: str) -> str:
+        """The subject of that name. Raises BadInput."""
+        out, datasets = forgotten.read(), sorted(set(self._all["dataset"]))
+        found = [name] if name in self.known else sorted(s for s in self.known if name == s.partition("/")[2])
+        found = found or [s for s in (name, *(f"{dataset}/{name}" for dataset in datasets)) if s in out]
+        if len(found) > 1:
+            raise BadInput(f"'{name}' may be any of {', '.join(found)}", "name the one")
+        if not found:
+            raise BadInput(f"nobody is called '{name}' here", near(name, sorted(self.known)))
+        return found[0]
+
+    def sheets(self, subject: str) -> list[Path]:
+        """The roots of the data sets that know them."""
+        rows = self._indexed[self._indexed["subject"] == subject]
+        return [root for root in map(self._root, sorted(set(rows["dataset"]))) if root.exists()]
+
+    def recordings(self, subject: str) -> list[Path]:
+        """Their files and folders: those that hold nobody else's, as a whole where the folder is called as they are."""
+        theirs, found = self._all["subject"] == subject, set()
+        for dataset, rows in self._all[theirs].groupby("dataset"):
+            others = set(self._all.loc[~theirs & (self._all["dataset"] == dataset), "source"])
+            found |= {self._root(dataset) / _folder(each, subject, others) for each in set(rows["source"]) - others}
+        return sorted(path for path in found if path.exists())
+
+    def _root(self, dataset: str) -> Path:
+        return Path(self._roots.get(dataset, f"data/{dataset}"))
+
+
+def _folder(source: str, subject: str, others: set[str]) -> str:
+    """The highest folder above a source that is called like its subject and holds no source of others; else it."""
+    parts = source.split("/")
+    for end in range(1, len(parts)):
+        folder = "/".join(parts[:end])
+        if lists.key(parts[end - 1]) == _bare(subject) and not any(o.startswith(f"{folder}/") for o in others):
+            return folder
+    return source
+
+
+def _bare(subject: str) -> str:
+    return lists.key(subject.partition("/")[2])
+
+
+# ---- where -----------------------------------------------------------------------------------------------------------
+
+
+def _results(trace: Trace) -> list[Path]:
+    """What was made of a corpus that has them, whole; and what the ledger says was made from that elsewhere."""
+    folders = [folder for folder in sorted(RESULTS.glob("*")) if any(map(trace.in_file, _small_first(folder)))]
+    entries = [entry for _, entry in Ledger(provenance.LEDGER).entries()]
+    gone, grows = set(folders), bool(folders)
+    while grows:
+        left = [entry for entry in entries if not _below(Path(entry["path"]), gone)]
+        more = {Path(e["path"]) for e in left if any(_below(Path(i), gone) for i in e["inputs"])}
+        gone, grows = gone | more, bool(more)
+    logs = [Path("logs", folder.name) for folder in folders]
+    return [path for path in (*folders, *logs, *sorted(gone - set(folders))) if path.exists()]
+
+
+def _small_first(folder: Path) -> list[Path]:
+    """The clip table, which tells at once, stands before the stores."""
+    return sorted(files_below(folder), key=lambda path: path.lstat().st_size)
+
+
+def _below(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _entries(gone: list[Path]) -> Iterator[Path]:
+    """The ledger's entries of what goes."""
+    return (place for place, entry in Ledger(provenance.LEDGER).entries() if _below(Path(entry["path"]), gone))
+
+
+def _records(gone: list[Path]) -> Iterator[Path]:
+    """Snakemake's records of what goes; a record is named by its output in base64, in pieces where that is long."""
+    for folder in RECORDS:
+        for record in files_below(folder):
+            name = "".join(part.removeprefix("@") for part in record.relative_to(folder).parts)
+            try:
+                output = Path(urlsafe_b64decode(name).decode())
+            except ValueError:  # some other file
+                continue
+            if _below(output, gone):
+                yield record
+
+
+def _carriers(trace: Trace) -> Iterator[Path]:
+    """Unfinished pieces, which nobody can tell apart, and files in logs and caches that name them."""
+    pieces = [path for folder in UNFINISHED for path in files_below(Path(folder))]
+    yield from pieces
+    yield from (path for folder in CARRIERS for path in files_below(Path(folder)) if trace.in_file(path))
+
+
+def _elsewhere() -> Iterator[Path]:
+    """The other files of this folder, which are somebody's own."""
+    for path in sorted(Path().iterdir()):
+        if path.name not in APART and path.name != forgotten.FILE:
+            yield from files_below(path)
+
+
+def _remove(path: Path) -> None:
+    """A file or a folder, and what links to folders in it lead to: results may lie on another disk."""
+    for link in (path, *path.rglob("*")):
+        if link.is_symlink() and link.is_dir():
+            shutil.rmtree(link.resolve())
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+# ---- what is told ----------------------------------------------------------------------------------------------------
+
+
+def _listed(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines] or ["  nothing"]
+
+
+def _counted(paths: list[Path], what: str) -> list[str]:
+    return [f"{len(paths)} file{'s' * (len(paths) > 1)} of {what}"] if paths else []
+
+
+def _remains(found: Found, recordings: list[Path]) -> Iterator[str]:
+    yield from (f"{path}: their recordings; --recordings removes them, too" for path in recordings)
+    yield from (f"{root}: where a sheet names them; it is passed over, correct it by hand" for root in found.sheets)
+    yield from (f"{other}: forget them as well if that is the same person" for other in found.others)
+    if found.elsewhere:
+        shown = ", ".join(map(str, found.elsewhere[:_SHOWN])) + (" …" if len(found.elsewhere) > _SHOWN else "")
+        yield f"{len(found.elsewhere)} other file{'s' * (len(found.elsewhere) > 1)} with the id: {shown}"
+    yield "copies outside this folder: exported views and tables, reports that were sent, backups"
+
+
+def _next(found: Found, recordings: bool) -> Iterator[str]:
+    yield "snakemake --cores 8 all    makes everything again, without them"
+    yield from versions.next_steps(found.recordings if recordings else [])

@@ -1,0 +1,322 @@
+"""``mer forget``: who is meant, what holds them, what stays, and that they do not come back."""
+
+import json
+import subprocess
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from mer_lib import presence
+from mer_lib.cli import app
+from mer_lib.clips import COLUMNS
+from mer_lib.commands import forget
+from mer_lib.commands.traces import Trace
+from mer_lib.corpora import forgotten, indexing
+from mer_lib.corpora.forgotten import Forgotten
+from mer_lib.ingest.measure import measure
+from mer_lib.ingest.writer import write_images
+from mer_lib.ledger import Ledger
+from mer_lib.params import Corpus
+from mer_lib.problems import BadInput
+from mer_lib.store import Header, write_shard
+
+ROOT = Path(__file__).parent.parent.parent
+FILMED = {
+    "mine": {"anna": ("smile", "Grüße & <so>"), "ben": ("take",), "annabel": ("a",)},
+    "lab2": {"Anna": ("x",), "cleo": ("y",)},
+}
+
+
+# ---- the list --------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_names_nobody_and_knows_them(tmp_path):
+    path = tmp_path / "forgotten.txt"
+    assert "mine/anna" not in forgotten.read(path)
+    for subject in ("mine/anna", "smic/s03", "mine/anna", "mine/Jörg"):
+        forgotten.add(subject, path)
+    found = forgotten.read(path)
+    assert len(found.digests) == 3
+    assert "anna" not in path.read_text() and path.read_text().startswith("#")
+    for subject in ("mine/anna", "smic/s3", "SMIC/s03", "mine/Jo\u0308rg"):
+        assert subject in found, subject
+    for subject in ("mine/annabel", "other/anna", "smic/s30", "anna"):
+        assert subject not in found, subject
+    assert found.has_clip("mine/anna/smile@3") and not found.has_clip("mine/annabel/smile")
+
+
+@pytest.mark.parametrize("line", ["mine/anna", "<<<<<<< HEAD", "0123"])
+def test_a_line_that_is_no_digest_is_refused(tmp_path, line):
+    """Passed over it would let somebody in again."""
+    path = tmp_path / "forgotten.txt"
+    path.write_text(f"{forgotten.HEAD}{line}\n")
+    with pytest.raises(BadInput, match="line 2 is no digest"):
+        forgotten.read(path)
+
+
+def test_the_projects_list_is_empty_and_as_the_command_writes_it():
+    assert (ROOT / forgotten.FILE).read_text(encoding="utf-8") == forgotten.HEAD
+
+
+# ---- indexing --------------------------------------------------------------------------------------------------------
+
+
+def film(folder: Path) -> None:
+    write_images(folder, {n: np.full((8, 8, 3), 40 * n, np.uint8) for n in range(1, 5)})
+
+
+def data_set(root: Path, filmed: dict[str, tuple[str, ...]]) -> None:
+    """Folders of frames by subject, as the adapter folder reads them."""
+    rows = [(clip, subject) for subject, clips in filmed.items() for clip in clips]
+    for clip, subject in rows:
+        film(root / subject / clip)
+    pd.DataFrame(rows, columns=["name", "subject"]).to_csv(root / "clips.csv", index=False)
+
+
+def test_nobody_who_is_left_out_is_in_a_table_a_problem_or_the_cache(tmp_path, caplog):
+    root = tmp_path / "mine"
+    data_set(root, {"anna": ("smile",), "ben": ("take",)})
+    with (root / "clips.csv").open("a") as sheet:
+        sheet.write("lost,anna\nlost,ben\n")
+    (root / "anna/smile/000001.png").write_bytes(b"no picture")
+    (root / "anna/smile").rename(root / "anna/elsewhere")
+    corpus = Corpus(name="mine", adapter="folder", classes=("a", "b"))
+    left_out = Forgotten(frozenset({forgotten.digest("mine/anna")}))
+    for _ in range(2):  # asked and kept
+        table, problems = indexing.index(
+            corpus, str(root), tmp_path / "cache", measure, left_out=left_out, max_frames=100
+        )
+        assert list(table["subject"]) == ["mine/ben"]
+        assert [p.clip for p in problems if p.clip] == ["mine/ben/lost"]
+    kept = "".join(path.read_text() for path in tmp_path.rglob("cache/**/*") if path.is_file())
+    assert "ben" in kept and "anna" not in kept and "anna" not in caplog.text
+
+
+def test_how_many_are_left_out_is_told(tmp_path):
+    data_set(tmp_path / "mine", {"anna": ("smile",), "ben": ("take",)})
+    corpus = Corpus(name="mine", adapter="folder", classes=("a", "b"))
+    left_out = Forgotten(frozenset({forgotten.digest("mine/anna")}))
+    asked = {"left_out": left_out, "max_frames": 9}
+    problems = indexing.index(corpus, str(tmp_path / "mine"), tmp_path / "cache", measure, **asked)[1]
+    assert [p.what for p in problems if p.file == "forgotten.txt"] == ["1 person is left out, who were forgotten"]
+
+
+def test_a_composites_list_does_not_name_them(tmp_path, caplog):
+    data_set(tmp_path / "mine", {"s03": ("smile",), "ben": ("take",)})
+    (tmp_path / "list.csv").write_text("dataset,subject,clip,class\nmine,s3,smile,a\nmine,ben,take,b\nmine,ben,no,b\n")
+    options = {"parts": [{"name": "mine", "adapter": "folder"}], "list": str(tmp_path / "list.csv"), "map": None}
+    corpus = Corpus(name="both", adapter="composite", classes=("a", "b"), options=options)
+    left_out = Forgotten(frozenset({forgotten.digest("mine/s03")}))
+    table, problems = indexing.index(
+        corpus, "", tmp_path / "cache", measure, lambda name: str(tmp_path / name), left_out, max_frames=9
+    )
+    assert list(table["clip"]) == ["mine/ben/take"]
+    assert [p.clip for p in problems if p.severity == "skipped"] == ["mine/ben/no"]
+    assert not any("s3" in str(p) or "s03" in str(p) for p in problems) and "s3/" not in caplog.text
+
+
+# ---- finding and removing --------------------------------------------------------------------------------------------
+
+
+def made_of(project: Path, corpus: str, clips: list[str]) -> None:
+    """What a run leaves of a corpus, as far as it holds people."""
+    folder = project / "results" / corpus
+    folder.mkdir(parents=True)
+    rows = [dict.fromkeys(COLUMNS, "") | {
+        "clip": clip, "dataset": clip.split("/")[0], "subject": clip.rpartition("/")[0], "name": clip.split("/")[2],
+        "source": clip.split("/", 1)[1], "kind": "frames", "type": "micro", "frames": 4,
+    } for clip in clips]  # fmt: skip
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table.to_csv(folder / "clips.csv", index=False)
+    header = Header("faces", corpus, "0000", "recipe")
+    write_shard(folder / "faces/0000.h5", header, table.itertuples(), lambda row: {"x": np.zeros((1, 2))})
+    (folder / "models").mkdir()
+    (folder / "models/net.safetensors").write_bytes(b"weights learned from everybody " + corpus.encode())
+    write(project / f"logs/{corpus}/train.log", "12 clips")
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def record(output: str, content: str) -> Path:
+    """Snakemake's record of an output, under the name that Snakemake gives it."""
+    name = urlsafe_b64encode(output.encode()).decode()
+    pieces = [name[i : i + 254] for i in range(0, len(name), 254)]
+    return write(Path(".snakemake/metadata", *(f"@{piece}" for piece in pieces[:-1]), pieces[-1]), content)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder of the pipeline after runs of two corpora, of which one has anna."""
+    monkeypatch.chdir(tmp_path)
+    settings = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    named = "corpora: [{name: mine, adapter: folder}, {name: lab2, adapter: folder}]"
+    write(tmp_path / "params.yaml", settings.replace("corpora: [synthetic]", named))
+    for name, filmed in FILMED.items():
+        data_set(tmp_path / "data" / name, filmed)
+        made_of(tmp_path, name, [f"{name}/{subject}/{clip}" for subject, clips in filmed.items() for clip in clips])
+    return tmp_path
+
+
+def files() -> set[str]:
+    return {path.as_posix() for path in Path().rglob("*") if path.is_file()}
+
+
+def mer(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["forget", *words])
+    return done.exit_code, done.output
+
+
+def test_without_yes_nothing_is_touched(project):
+    before = {name: Path(name).read_bytes() for name in files()}
+    code, told = mer("mine/anna", "--recordings")
+    assert code == 0 and "results/mine" in told and "nothing was removed" in told
+    assert {name: Path(name).read_bytes() for name in files()} == before
+
+
+def test_everything_that_holds_them_goes_and_the_rest_stays(project):
+    ours = record("results/mine/models/net.safetensors", "{}")
+    long = record(f"results/mine/{'deep/' * 60}file.csv", "{}")
+    other = record("results/lab2/models/net.safetensors", '{"params": ["lab2/cleo/y"]}')
+    named = write(project / ".snakemake/log/run.log", "clip mine/anna/smile: no face")
+    as_json = write(project / ".mer/index/both/key/problems.json", json.dumps(["mine/anna/Grüße"]))
+    kept = write(project / ".mer/index/lab2/key/clips.csv", "lab2/cleo/y")
+    piece = write(project / ".mer/finished/0123/0", "whose?")
+    code, told = mer("mine/anna", "--yes")
+    assert code == 0, told
+    assert not Path("results/mine").exists() and not Path("logs/mine").exists()
+    assert not any(path.exists() for path in (ours, long, named, as_json, piece))
+    assert all(path.exists() for path in (other, kept, Path("results/lab2/faces/0000.h5"), Path("logs/lab2/train.log")))
+    assert Path("data/mine/anna/smile/000001.png").exists() and "--recordings removes them" in told
+    assert "mine/anna" in forgotten.read()
+    assert "lab2/Anna: forget them as well if that is the same person" in told
+    code, told = mer("mine/anna", "--yes")  # again: nothing is left to do
+    assert code == 0 and "removed:\n  nothing" in told
+
+
+def test_the_recordings_go_when_asked_and_nobody_elses(project):
+    code, _ = mer("mine/anna", "--yes", "--recordings")
+    assert code == 0 and not Path("data/mine/anna").exists()
+    assert Path("data/mine/ben/take/000001.png").exists() and Path("data/mine/annabel/a/000001.png").exists()
+    assert "anna,anna" not in Path("data/mine/clips.csv").read_text()
+
+
+def test_a_recording_of_two_people_stays(project):
+    film(project / "data/mine/anna/together")
+    with Path("data/mine/clips.csv").open("a") as sheet:
+        sheet.write("anna/together,ben\nanna/together,anna\n")
+    found = forget.find("mine/anna")
+    assert found.recordings == [Path("data/mine/anna/Grüße & <so>"), Path("data/mine/anna/smile")]
+
+
+def test_what_was_made_from_their_clips_elsewhere_goes_as_well(project):
+    """An auxiliary corpus trains networks of others; only the ledger knows."""
+    ledger, model = Ledger(".mer/made"), "results/lab2/models/net.safetensors"
+    ledger.enter([model], rule="final_model", params={}, inputs=["results/mine/features/flow28.h5"])
+    page = write(project / "results/lab2/report/index.html", "<html>")
+    ledger.enter([page.relative_to(project)], rule="report_page", params={}, inputs=[model])
+    ledger.enter(["results/lab2/clips.csv"], rule="index", params={}, inputs=[])
+    record(model, "{}")
+    assert mer("mine/anna", "--yes")[0] == 0
+    assert not Path(model).exists() and not page.exists() and Path("results/lab2/clips.csv").exists()
+    assert [entry["path"] for _, entry in ledger.entries()] == ["results/lab2/clips.csv"]
+    assert not list(Path(".snakemake/metadata").iterdir())
+
+
+def test_results_on_another_disk_are_removed_there(project, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk") / "faces"
+    Path("results/mine/faces").rename(disk)
+    Path("results/mine/faces").symlink_to(disk)
+    assert mer("mine/anna", "--yes")[0] == 0
+    assert not disk.exists() and not Path("results/mine").exists()
+
+
+def test_a_name_that_is_two_peoples_is_asked_back(project):
+    code, told = mer("zoe")
+    assert code == 2 and "nobody is called 'zoe' here" in told
+    data_set(project / "data/lab2", {"ben": ("x",)})
+    code, told = mer("ben")
+    assert code == 2 and "'ben' may be any of lab2/ben, mine/ben; name the one" in told
+    assert mer("cleo")[0] == 0
+
+
+def test_a_run_at_work_is_not_disturbed(project):
+    running, _ = presence.announce(".mer/run.lock")
+    code, told = mer("mine/anna", "--yes")
+    running.close()
+    assert code == 2 and "a run is at work" in told
+    assert Path("results/mine/clips.csv").exists() and "mine/anna" not in forgotten.read()
+    assert mer("mine/anna", "--yes")[0] == 0
+
+
+@pytest.mark.parametrize("subject", ["mine/anna", 'mine/O"Neil, <b>', "mine/Jörg's", "mine/back\\slash", "mine/%{x}"])
+def test_a_trace_is_found_however_it_is_written(tmp_path, subject):
+    from jinja2 import Environment
+
+    trace, clip = Trace(subject), f"{subject}/take"
+    written = {
+        "csv": pd.DataFrame({"clip": [clip, "x"]}).to_csv(index=False), "text": f"clip {clip}: gone",
+        "json": json.dumps({"rows": [clip]}), "unicode": json.dumps([clip], ensure_ascii=False),
+        "record": json.dumps({"params": [repr({"rows": [clip]})]}), "path": f"data/{clip}.avi",
+        "page": Environment(autoescape=True).from_string("<b>{{ clip }}</b>").render(clip=clip),
+    }  # fmt: skip
+    for name, content in written.items():
+        assert trace.in_file(write(tmp_path / name, content)), name
+    assert not trace.in_file(write(tmp_path / "none", "mine/annabel/x other-mine/annas " + subject[:-1]))
+    assert not trace.in_file(write(tmp_path / "empty", ""))
+
+
+# ---- DVC -------------------------------------------------------------------------------------------------------------
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def commit(told: str) -> None:
+    run("git", "add", "-A")
+    run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", told)
+
+
+def cached() -> set[str]:
+    """The contents of DVC's objects that are files."""
+    objects = Path(".dvc/cache/files/md5").rglob("*")
+    return {path.read_bytes().decode(errors="replace") for path in objects if path.is_file() and path.suffix != ".dir"}
+
+
+def test_every_version_in_dvcs_cache_goes(project):
+    """Also one that an earlier commit alone knows of, and one that no commit does; what others need as well stays."""
+    write(project / ".gitignore", "/results\n/data/*\n!/data/*.dvc\n/.mer\n")
+    run("git", "init", "-q")
+    run("dvc", "init", "-q")
+    run("dvc", "remote", "add", "lab", "/nowhere/at/all")
+    shared = "the same bytes in both"
+    for name in ("mine", "lab2"):
+        write(Path(f"results/{name}/same.txt"), shared)
+        outputs = ("-o", f"results/{name}/models", "-o", f"results/{name}/same.txt")
+        run("dvc", "stage", "add", "-q", "-n", name, *outputs, "true")
+    write(Path("data/mine/anna/smile/note.txt"), "anna alone")
+    run("dvc", "add", "-q", "data/mine")
+    for version in ("first", "second", "third"):
+        for name in ("mine", "lab2"):
+            write(Path(f"results/{name}/models/net.safetensors"), f"{version} of {name}")
+        run("dvc", "commit", "-q", "--force")
+        if version != "third":
+            commit(version)
+    assert {f"{v} of {n}" for v in ("first", "second", "third") for n in ("mine", "lab2")} < cached()
+    pictures = {path.read_bytes().decode(errors="replace") for path in Path("data/mine/anna").rglob("*.png")}
+    code, told = mer("mine/anna", "--yes", "--recordings")
+    assert code == 0, told
+    assert {text for text in cached() if " of " in text} == {f"{v} of lab2" for v in ("first", "second", "third")}
+    assert shared in cached()
+    listings = [path.read_text() for path in Path(".dvc/cache/files/md5").rglob("*.dir")]
+    assert listings and not any("anna/" in listing for listing in listings)
+    assert "anna alone" not in cached() and pictures <= cached()  # ben's frames are the same bytes here, and his
+    assert "DVC's remote lab (/nowhere/at/all)" in told and "git's history" in told and "dvc add data/mine" in told
