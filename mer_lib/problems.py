@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COLUMNS = ("stage", "clip", "file", "severity", "what", "remedy")
+AUXILIARY = "auxiliary "  # before the stage where a clip was lost that trains beside the corpus's own
 
 
 @dataclass(frozen=True)
@@ -112,18 +113,25 @@ def is_unspoken(clip: str) -> bool:
     return _unspoken.get()(clip)
 
 
+def auxiliary(found: pd.DataFrame) -> pd.Series:
+    """Which rows of problems.csv are about auxiliary clips: lost, they train no network, and no figure misses them."""
+    return found["stage"].str.startswith(AUXILIARY)
+
+
 def summarise(found: pd.DataFrame, *, clips: int, page: str) -> str:
     """The run's last word: how many clips there were, which were lost and why, where the report is.
 
     ``found``: problems.csv; ``clips``: rows of the clip table. Rows lost at indexing are not in it, though a clip of
     the same id may be.
     """
-    lost = found[found["severity"] == "skipped"]
+    own, beside = found[~auxiliary(found)], found[auxiliary(found)]
+    lost = own[own["severity"] == "skipped"]
     at_index = lost["stage"] == "index"
-    later, notes = lost.loc[~at_index, "clip"].nunique(), len(found) - len(lost)
+    later, notes = lost.loc[~at_index, "clip"].nunique(), len(own) - len(lost)
+    fewer = beside.loc[beside["severity"] == "skipped", "clip"].nunique()
     head = (
         f"{clips + at_index.sum()} clips: {clips - later} went through, {at_index.sum() + later} lost, {notes} notes; "
-        f"report: {page}\n"
+        f"{f'{fewer} auxiliary clips lost; ' if fewer else ''}report: {page}\n"
     )
     return head + losses(found)
 

@@ -22,9 +22,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from mer_lib import finished
-from mer_lib.problems import BadInput, Problem, collect
+from mer_lib.problems import COLUMNS, BadInput, Problem, collect
 from mer_lib.whole import replacing
 
 log = logging.getLogger(__name__)
@@ -189,6 +190,27 @@ def _append(file: h5py.File, name: str, array: np.ndarray) -> None:
     data.resize(len(data) + len(array), axis=0)
     if len(array):
         data[len(data) - len(array) :] = array
+
+
+def problems_told(
+    index: str | Path, stores: Iterable[str | Path], media: Callable[[pd.Series], pd.Series]
+) -> tuple[pd.DataFrame, int | None]:
+    """What went wrong with a corpus: the rows of its problems.csv, and how many clips its features still hold; None
+    where ``stores`` are of other stages.
+
+    ``index`` is the table of its sheet's problems; ``media`` gives clips their files, which a stage below the media
+    does not know.
+    """
+    rows, left = [pd.read_csv(index, dtype=str, keep_default_na=False)], None
+    for path in stores:
+        with Store(path) as store:
+            rows.append(pd.DataFrame([problem.row() for problem in store.problems], columns=COLUMNS))
+            if store.header.stage == "features":
+                left = (left or 0) + len(store.clips)
+    found = pd.concat(rows, ignore_index=True).drop_duplicates()
+    unnamed = found["file"] == ""
+    found.loc[unnamed, "file"] = media(found.loc[unnamed, "clip"]).fillna("")
+    return found, left
 
 
 class Store:

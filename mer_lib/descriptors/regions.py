@@ -12,7 +12,7 @@ import numpy as np
 from mer_lib.descriptors.lengths import brought_to
 from mer_lib.faces.landmarks68 import checked68
 from mer_lib.motion.gray import to_gray
-from mer_lib.problems import BadInput
+from mer_lib.problems import BadInput, note
 from mer_lib.registry import register
 
 SIDE = 32
@@ -46,8 +46,8 @@ def regions32x96(
 
     frames: (T, S, S, 3) uint8; landmarks: (T, 5, 2) px, of which the first frame's check the 68; length, take: see
     :func:`mer_lib.descriptors.lengths.brought_to`; boxes: see ``cut``; doubt: interocular distances, see
-    :func:`mer_lib.faces.landmarks68.checked68`. Returns (1, length, 32, 32, 2) uint8. Raises BadInput for a clip of one
-    frame, or that ``take`` refuses.
+    :func:`mer_lib.faces.landmarks68.checked68`. Returns (1, length, 32, 32, 2) uint8. Notes where the 68 are not
+    believed. Raises BadInput for a clip of one frame, or that ``take`` refuses.
     """
     return regions(frames, landmarks, length, take, boxes, doubt)
 
@@ -79,7 +79,11 @@ def regions32x18(
 def regions(frames: np.ndarray, landmarks: np.ndarray, length: int, take: str, boxes: str, doubt: float) -> np.ndarray:
     """(T, S, S, 3) uint8 → (1, length, 32, 32, 2) uint8."""
     grey, videos = to_gray(frames), []
-    points, _ = checked68(frames[:1], landmarks[:1], doubt=doubt)
+    points, trusted = checked68(frames[:1], landmarks[:1], doubt=doubt)
+    if not trusted[0]:
+        note(
+            "eyes and mouth are cut by the mean face: the 68 landmarks disagree with the detector's five", "look at it"
+        )
     for left, top, right, bottom in cut(points[0], boxes, frames.shape[1]):
         parts = [cv2.resize(g[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for g in grey]
         videos.append(brought_to(np.stack(parts), length, take))

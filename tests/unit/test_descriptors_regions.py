@@ -9,7 +9,7 @@ import skimage.data
 from mer_lib import registry
 from mer_lib.descriptors.regions import cut, regions32x18, regions32x96
 from mer_lib.faces import align
-from mer_lib.problems import BadInput
+from mer_lib.problems import BadInput, collect
 
 # eyes, nose and corners of the mouth as MTCNN finds them
 ASTRONAUT = np.array([[205.0, 101.7], [246.8, 103.7], [224.7, 129.0], [201.7, 139.3], [245.3, 141.9]])
@@ -74,7 +74,11 @@ def test_points_in_doubt_are_replaced_so_that_regions_follow_the_detector(face):
     frames, five = clip(face, 3)
     there = regions32x18(frames, five)
     lower = five + np.float32([0, 14])  # further off than doubted
-    elsewhere, trusting = regions32x18(frames, lower), regions32x18(frames, lower, doubt=9.0)
+    with collect() as told:
+        trusting = regions32x18(frames, lower, doubt=9.0)
+        assert not told
+        elsewhere = regions32x18(frames, lower)
+    assert ["mean face" in problem.what for problem in told] == [True], "the clip's row says so"
     assert np.array_equal(there, trusting) and not np.array_equal(there, elsewhere)
 
 

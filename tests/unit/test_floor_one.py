@@ -114,6 +114,14 @@ def test_a_clip_lost_twice_is_lost_once():
     assert text.splitlines()[0] == "2 clips: 1 went through, 1 lost, 0 notes; report: r"
 
 
+def test_a_lost_auxiliary_clip_is_no_lost_clip_of_the_corpus():
+    told = {"file": "", "severity": "skipped", "remedy": "-", "what": "no face"}
+    found = [{"stage": "faces", "clip": "d/s1/a"}, {"stage": "auxiliary faces", "clip": "macro/s1/a"}]
+    text = summarise(pd.DataFrame([told | each for each in found]), clips=2, page="r")
+    assert text.splitlines()[0] == "2 clips: 1 went through, 1 lost, 0 notes; 1 auxiliary clips lost; report: r"
+    assert "  lost at auxiliary faces: clip macro/s1/a: no face; -" in text.splitlines()
+
+
 def test_files_appear_whole_or_not_at_all(tmp_path):
     target = tmp_path / "a.csv"
     write_csv(pd.DataFrame({"x": [1]}), target)

@@ -289,6 +289,16 @@ def test_clips_that_training_lost_are_among_what_went_wrong(tmp_path):
     assert "toy/s0/c4" in wrong and "not in the predictions of one (loso), two (loso)" in wrong
 
 
+def test_auxiliary_clips_are_told_apart():
+    """They are in no figure, and the count of lost clips is of the corpus."""
+    data = made_up()
+    beside = data.problems.assign(stage="auxiliary faces", clip="macro/s1/c1")
+    both = replace(data, problems=pd.concat([data.problems, beside], ignore_index=True))
+    assert "no figure above misses one (1)" in shown(both, "problems") and "macro/s1/c1" in shown(both, "problems")
+    assert "no figure above misses one" not in shown(data, "problems")
+    assert shown(both, "overview") == shown(data, "overview")
+
+
 def test_same_data_same_page_and_it_is_written_whole(page, tmp_path):
     write_page(tmp_path / "report" / "index.html", made_up())
     assert (tmp_path / "report" / "index.html").read_text(encoding="utf-8") == page

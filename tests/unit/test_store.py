@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from mer_lib import finished
 from mer_lib.problems import BadInput, note
-from mer_lib.store import Header, Store, join_shards, write_shard
+from mer_lib.store import Header, Store, join_shards, problems_told, write_shard
 
 Row = namedtuple("Row", "clip length")
 ROWS = [Row("d/s1/a", 3), Row("d/s1/b", 5), Row("d/s2/c", 1)]
@@ -70,6 +71,33 @@ def test_one_bad_clip_loses_nothing_else(tmp_path):
     assert [str(p) for p in lost] == ["clip d/s1/b: b.mkv: no face; film it again"]
     assert {p.stage for p in problems} == {"faces"}
     assert [p.clip for p in problems if p.severity == "warning"] == [row.clip for row in ROWS]
+
+
+def test_problems_of_a_corpus_are_gathered_with_the_files_they_are_about(tmp_path):
+    """The sheet's own come first; a stage that does not know a clip's file is given it; what is left is of features."""
+    sheet = {
+        "stage": "index",
+        "clip": "d/s9/z",
+        "file": "clips.csv:4",
+        "severity": "skipped",
+        "what": "-",
+        "remedy": "-",
+    }
+    pd.DataFrame([sheet]).to_csv(tmp_path / "i.csv", index=False)
+
+    def picky(row):
+        if row.clip == "d/s1/b":
+            raise BadInput("nothing moves", "film it again")
+        return make(row)
+
+    write_shard(tmp_path / "faces.h5", HEADER, ROWS, make)
+    write_shard(tmp_path / "features.h5", replace(HEADER, stage="features"), ROWS, picky)
+    stores = [tmp_path / "faces.h5", tmp_path / "features.h5"]
+    found, left = problems_told(tmp_path / "i.csv", stores, lambda clips: clips.map({"d/s1/b": "data/d/b.mkv"}))
+    assert left == 2 and problems_told(tmp_path / "i.csv", stores[:1], lambda clips: clips)[1] is None
+    assert found[["stage", "clip", "file"]].to_numpy().tolist() == [
+        ["index", "d/s9/z", "clips.csv:4"], ["features", "d/s1/b", "data/d/b.mkv"]
+    ]  # fmt: skip
 
 
 def test_all_clips_lost_is_still_a_store(tmp_path):

@@ -13,7 +13,8 @@ from running import Project
 pytestmark = pytest.mark.slow
 
 STAGES = [
-    "faces", "depth", "registered", "motion", "views", "features", "attention", "train", "evaluate", "report",
+    "faces", "depth", "registered", "motion", "views", "auxiliary", "features", "attention", "train", "evaluate",
+    "report",
 ]  # fmt: skip
 KEPT = ".mer/finished"
 EXPERIMENTS = ("baseline_linear", "baseline_rbf", "bi_woof", "ststnet")

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 RULES = ROOT / "workflow/rules"
 SHARED = ROOT / "workflow/scripts/_job.py"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+AUXILIARY = "auxiliary"  # the stage that runs the rules of others, for a corpus of its own
 BLOCKS = set(params.Settings.model_fields)
 # What an attribute of a resolved experiment, corpus or of the settings is made of, in blocks of params.yaml.
 MADE_OF = {
@@ -35,8 +36,19 @@ FINDERS = ("registry.get", "registry.entries", "SETTINGS.options")  # their firs
 HANDED = ("flow_options", "motion_options", "apex_options", "pipeline")  # of the settings: what stages are handed
 WHOLE_EXPERIMENT = {"experiments", "baselines", "protocols", "train", "seeds", "models", "recipes", "classifier"}
 # The clip table is a dependency of its own (clips.csv): what it is made of concerns the stage that makes it alone.
-# So are the facts of protocols: which views are read shows in the stores that a stage finds.
-TABLE = {"of_views", "trains_on", "tests_on", "plan", "is_synthetic", "adapter", "filmed", "roots"}
+# So are the facts of protocols and networks: which views and auxiliary clips are read shows in the stores that a stage
+# finds.
+TABLE = {
+    "of_views",
+    "asks_for_auxiliary",
+    "trains_on",
+    "tests_on",
+    "plan",
+    "is_synthetic",
+    "adapter",
+    "filmed",
+    "roots",
+}
 # Made when asked for, and versioned by nobody: controls, sets of experiments, a corpus of published features.
 UNVERSIONED = {
     "controls_table", "compare_controls", "identity", "controls_page", "published_features",
@@ -254,8 +266,20 @@ def test_a_stage_is_isolated_and_forced(stage):
 
 def test_every_rule_that_makes_something_belongs_to_one_stage():
     making = {name for name, text in rule_texts().items() if re.search(r"^    output:", text, flags=re.M)}
-    owned = [rule for stage in STAGES for rule in made_by(stage)]
+    owned = [rule for stage in STAGES for rule in made_by(stage) if stage != AUXILIARY]
     assert sorted(owned) == sorted(making - UNVERSIONED)
+
+
+def test_auxiliary_clips_are_made_by_the_rules_of_the_others():
+    """All that lead from a table to the features of recordings, for the corpus that params.yaml names."""
+    lead = {rule for stage in ("render", "faces", "registered", "motion", "features") for rule in made_by(stage)}
+    assert set(made_by(AUXILIARY)) == lead - {"apex", "problems"}
+    named = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["auxiliary"]["name"]
+    assert {"auxiliary_in_dvc": named} in yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["vars"]
+    for stage, rules in (("features", ["problems"]), ("train", ["train_folds", "final_model"])):
+        told = [dep for dep in STAGES[stage]["deps"] if "${auxiliary_in_dvc}" in dep]
+        assert "results/${auxiliary_in_dvc}/features" in told and set(rules) <= set(made_by(stage))
+        assert all("auxiliary=" in rule_texts()[rule] for rule in rules)
 
 
 def test_what_a_stage_reads_is_made_before_it():

@@ -73,6 +73,7 @@ rule problems:
         clips="results/{corpus}/clips.csv",
         index="results/{corpus}/index_problems.csv",
         stores=stores_of,
+        auxiliary=auxiliary_told,
     output:
         "results/{corpus}/problems.csv",
     log:
@@ -85,6 +86,7 @@ rule problems:
         mem_mb=growing(500),
     params:
         roots=lambda wc: roots(wc.corpus),
+        beside=lambda wc, input: roots(AUXILIARY) if input.auxiliary else {},
     script:
         "../scripts/problems.py"
 
@@ -93,3 +95,10 @@ rule features:
     input:
         [f"results/{c}/features/{d}.h5" for c in CORPORA for d in descriptors_read(c)],
         [f"results/{c}/problems.csv" for c in CORPORA],
+
+
+# Of the corpus that trains beside the others: its table, and what the chosen experiments read of it.
+rule auxiliary:
+    input:
+        [f"results/{AUXILIARY}/{name}" for name in ("clips.csv", "index_problems.csv")],
+        auxiliary_features(EXPERIMENTS),

@@ -43,6 +43,7 @@ use rule problems as set_problems with:
         clips="results/{corpus}/clips.csv",
         index="results/{corpus}/index_problems.csv",
         stores=lambda wc: stores_of(wc, members(wc.target)),
+        auxiliary=lambda wc: auxiliary_told(wc, members(wc.target)),
     output:
         "results/{corpus}/{target}/problems.csv",
     log:

@@ -411,10 +411,37 @@ def stores_of(wc, chosen=scored):
     """Every store of a corpus that may have lost a clip of the chosen experiments, in the order of the staircase."""
     asked = sorted({NAMED[name].descriptor for _, name in chosen(wc.corpus)} | looked_at(wc.corpus, chosen))
     read = descriptors_read(wc.corpus) if chosen is scored else asked
-    motion = [f"motion/{pairs}" for pairs in all_pairs_read(read)]
-    below = ["faces", "registered", *motion] if wc.corpus in filmed() else []
-    stages = [*below, *(f"features/{descriptor}" for descriptor in read), *stages_of_views(wc.corpus, chosen)]
+    stages = [*stages_below(wc.corpus, read), *stages_of_views(wc.corpus, chosen)]
     return [f"results/{wc.corpus}/{stage}/{shard}.h5" for stage in stages for shard in shards(wc.corpus)]
+
+
+def stages_below(corpus, read):
+    """The folders of the stages that lead to these descriptors of recordings, in the order of the staircase."""
+    motion = [f"motion/{pairs}" for pairs in all_pairs_read(read)]
+    below = ["faces", "registered", *motion] if corpus in filmed(KNOWN) else []
+    return [*below, *(f"features/{descriptor}" for descriptor in read)]
+
+
+def read_of_auxiliary(names):
+    """The descriptors of auxiliary clips that these experiments' networks ask for."""
+    return sorted({NAMED[name].descriptor for name in names if asks_for_auxiliary(name)})
+
+
+def auxiliary_features(names):
+    """The joined features of auxiliary clips that these experiments read."""
+    return [f"results/{AUXILIARY}/features/{descriptor}.h5" for descriptor in read_of_auxiliary(names)]
+
+
+def auxiliary_told(wc, chosen=scored):
+    """Table, problems of the sheet and stores of the auxiliary corpus, where an experiment of a corpus learns from it."""
+    read = read_of_auxiliary(name for _, name in chosen(wc.corpus)) if wc.corpus != AUXILIARY else []
+    stores = (
+        [f"{stage}/{shard}.h5" for stage in stages_below(AUXILIARY, read) for shard in shards(AUXILIARY)]
+        if read
+        else []
+    )
+    tables = ["clips.csv", "index_problems.csv"] if read else []
+    return [f"results/{AUXILIARY}/{name}" for name in (*tables, *stores)]
 
 
 def read_from_the_sides(corpus, chosen):

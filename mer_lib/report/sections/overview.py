@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from mer_lib.evaluation.leaderboard import FULL
+from mer_lib.problems import auxiliary
 from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
@@ -17,7 +18,9 @@ def section(data: ReportData) -> Markup | None:
     if data.topic == "depth":
         return None
     clips = data.clips
-    skipped = data.problems["severity"].eq("skipped").sum() if "severity" in data.problems else None
+    skipped = None
+    if "severity" in data.problems:
+        skipped = (data.problems["severity"].eq("skipped") & ~auxiliary(data.problems)).sum()
     tiles = [
         (ui.count(len(clips)), "clips"),
         (ui.count(clips["subject"].nunique()), "subjects"),
