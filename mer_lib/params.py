@@ -157,6 +157,7 @@ class Zoo(Block):
 class Report(Block):
     examples: Annotated[int, Field(ge=0)]
     views: Annotated[int, Field(ge=0)]
+    saliency: Annotated[list[Name], AfterValidator(_distinct)]
 
 
 class Problems(Block):
@@ -440,7 +441,9 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     if settings.report.views and settings.faces.size % DEPTH_STRIDE:
         told = f"faces.size: {settings.faces.size} is no multiple of {DEPTH_STRIDE}, as the depth network needs"
         raise BadInput(told, "choose another size, or show no views: report.views: 0", file=path)
-    settings.all_sets()
+    in_sets = {name for block in settings.all_sets().values() for name in block}
+    for name in (name for name in settings.report.saliency if name not in in_sets):
+        raise BadInput(f"report.saliency: no set has '{name}'", registry.suggestion(name, in_sets), file=path)
     for kind, named in (
         ("flow", settings.motion.flows),
         ("protocol", settings.protocol_options),

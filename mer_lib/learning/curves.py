@@ -39,6 +39,26 @@ def figures(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     }
 
 
+def last_epochs(table: pd.DataFrame) -> list[tuple[int, dict[str, float]]]:
+    """(seed, figures) of the tested clips' accuracy in a table of curves: ``last``; ``mean``, ``deviation`` (of the
+    sample), ``lowest`` and ``highest`` of the last epochs; ``best`` of all that were recorded, and its epoch, ``at``.
+
+    Nothing where clips were held out by turns, since a fold's accuracy is not the experiment's.
+    """
+    tested = table[table["split"].eq("test")] if len(table) else table
+    if tested.empty or tested["fold"].nunique() > 1:
+        return []
+    found = []
+    for seed, rows in tested.sort_values("epoch").groupby("seed"):
+        accuracy = rows.set_index("epoch")["accuracy"]
+        last = accuracy[accuracy.index > accuracy.index.max() - LAST]
+        found.append((seed, {
+            "last": accuracy.iloc[-1], "mean": last.mean(), "deviation": last.std(ddof=1), "lowest": last.min(),
+            "highest": last.max(), "best": accuracy.max(), "at": accuracy.idxmax(),
+        }))  # fmt: skip
+    return found
+
+
 class Curves:
     """The curves of one fold and seed, as they are made."""
 

@@ -15,7 +15,7 @@ from mer_lib import weights
 from mer_lib.evaluation import comparisons, leaderboard, published
 from mer_lib.evaluation.predictions import read, unscored
 from mer_lib.provenance import file_digest, versions
-from mer_lib.report.data import Depth, Example, Key, ReportData, Sides
+from mer_lib.report.data import Depth, Example, Key, ReportData, Salient, Sides
 from mer_lib.store import Store
 from mer_lib.views import YAW
 
@@ -42,6 +42,7 @@ def collect(
     sides: int = 0,
     attention: Sequence[str] = (),
     maps: Sequence[str] = (),
+    saliency: Sequence[str] = (),
     topic: str = "",
     paper: str = "",
 ) -> ReportData:
@@ -51,7 +52,8 @@ def collect(
     ``metrics``, ``predictions`` and ``curves`` stand in the order of ``experiments``; ``registered`` and ``motion`` are
     stores by shard, of which ``examples`` clips of different classes and people are shown; ``faces``, ``depth`` and
     ``views`` are others, of which ``sides`` clips are shown from the sides; ``attention`` are tables of what was seen
-    in each fold, ``maps`` the files of activation that belong to them. ``paper`` names the
+    in each fold, ``maps`` the files of activation that belong to them, ``saliency`` those of what speaks for answers.
+    ``paper`` names the
     paper whose published figures stand beside ours.
     """
     clips = clip_table.load(tables["clips"])
@@ -64,6 +66,8 @@ def collect(
         clips=clips,
         topic=topic,
         published=published.figures(paper),
+        confusions=published.confusions(paper),
+        counted=published.counted(paper),
         leaderboard=_leaderboard(tables["leaderboard"]),
         comparisons=_comparisons(tables["comparisons"]) if "comparisons" in tables else pd.DataFrame(),
         baselines=tuple(baselines),
@@ -76,6 +80,7 @@ def collect(
         sides=_sides(clips, faces, depth, views, count=sides),
         attention=pd.concat([pd.DataFrame(), *map(_attention, attention)], ignore_index=True),
         attended=_attended(maps),
+        saliency=[each for path in saliency for each in _salient(path)],
         provenance={
             "Versions": versions(),
             "Stores": {f"motion {Path(path).stem}": _digest(path) for path in motion},
@@ -166,6 +171,15 @@ def _attended(paths: Sequence[str]) -> dict[str, np.ndarray]:
         for name, each in weights.load(path)[0].items():
             found.setdefault(name.rsplit("|", 1)[1], []).append(each)
     return {label: np.mean(each, axis=0) for label, each in found.items()}
+
+
+def _salient(path: str) -> list[Salient]:
+    arrays, card = weights.load(path)
+    return [
+        Salient(Path(path).stem, told["clip"], told["truth"], told["predicted"], told["frames"],
+                arrays[f"{n}|frames"], arrays[f"{n}|marks"].astype(bool))
+        for n, told in enumerate(card["clips"])
+    ]  # fmt: skip
 
 
 def _sides(clips: pd.DataFrame, *stores: Sequence[str], count: int) -> list[Sides]:

@@ -59,6 +59,21 @@ class Sides:
     views: np.ndarray
 
 
+@dataclass(frozen=True)
+class Salient:
+    """What in a clip's input speaks for the answer of an experiment's network: frames (n, H, W, C), as it reads them,
+    at positions ``at`` (n,), and the strongest places of each, ``marks`` (n, H, W, C) bool.
+    """
+
+    experiment: str
+    clip: str
+    truth: str
+    predicted: str
+    at: Sequence[int]
+    frames: np.ndarray
+    marks: np.ndarray
+
+
 class Comparison(NamedTuple):
     """A difference of UF1 with its interval, its corrected p (NaN where not tested) and whether it is real."""
 
@@ -80,7 +95,8 @@ class ReportData:
     names and values, such as {'versions': {'torch': '2.13.0'}}. ``depth`` is the depth network of a page of its own;
     ``attention`` says which training views were kept (docs/contract.md), ``attended`` gives each class its mean
     activation (h, w) over folds.
-    ``published`` are the figures that a paper prints (``evaluation.published``), where the page is of its experiments.
+    ``published``, ``confusions`` and ``counted`` are figures, cells of confusion matrices and numbers of clips that a
+    paper prints (``evaluation.published``), where the page is of its experiments.
     ``topic`` stands in the heading of a page that is not the report itself.
     """
 
@@ -93,6 +109,8 @@ class ReportData:
     baselines: Sequence[str] = ()
     controls: pd.DataFrame = field(default_factory=pd.DataFrame)
     published: pd.DataFrame = field(default_factory=pd.DataFrame)
+    confusions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    counted: pd.DataFrame = field(default_factory=pd.DataFrame)
     identity: Sequence[Mapping[str, Any]] = ()
     metrics: Mapping[Key, dict] = field(default_factory=dict)
     predictions: Mapping[Key, pd.DataFrame] = field(default_factory=dict)
@@ -102,6 +120,7 @@ class ReportData:
     examples: Sequence[Example] = ()
     depth: Depth | None = None
     sides: Sequence[Sides] = ()
+    saliency: Sequence[Salient] = ()
     attention: pd.DataFrame = field(default_factory=pd.DataFrame)
     attended: Mapping[str, np.ndarray] = field(default_factory=dict)
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -50,6 +50,17 @@ def attended(frame: np.ndarray, activation: np.ndarray, alt: str) -> Markup:
     return photo((frame * (1 - cover) + _coloured(share) * cover).astype(np.uint8), alt)
 
 
+def strips(frames: np.ndarray, marks: np.ndarray, alt: str) -> Markup:
+    """Frames (n, H, W, C) of any values in grey, one beside the other, and below each what is marked in it; a pair of
+    rows a channel, every pixel twice as large.
+    """
+    low, high = frames.min(axis=(0, 1, 2)), frames.max(axis=(0, 1, 2))
+    grey = 255 * (frames - low) / np.maximum(high - low, 1e-6)
+    rows = [each[..., c] for c in range(frames.shape[-1]) for each in (grey, 255 * marks)]
+    whole = np.concatenate([np.concatenate(list(row), axis=1) for row in rows]).astype(np.uint8)
+    return _image(whole.repeat(2, axis=0).repeat(2, axis=1), alt, "PNG")
+
+
 def faded(frame: np.ndarray) -> np.ndarray:
     """A frame (H, W, 3) uint8 without colour and pale, as one that was left out."""
     grey = frame.mean(axis=2, keepdims=True)

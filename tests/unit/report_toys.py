@@ -9,12 +9,14 @@ from mer_lib import clips, registry
 from mer_lib.evaluation.comparisons import comparisons
 from mer_lib.evaluation.leaderboard import leaderboard, rows
 from mer_lib.evaluation.metrics import summary
+from mer_lib.evaluation.published import CELLS, COUNTS
 from mer_lib.evaluation.published import COLUMNS as PUBLISHED
-from mer_lib.report.data import Depth, Example, ReportData, Sides
+from mer_lib.report.data import Depth, Example, ReportData, Salient, Sides
 
 CLASSES = ("negative", "positive", "surprise")
 RUNS = {"ststnet": 2, "ststnet@oracle": 2, "bi_woof": 1, "baseline_linear": 1, "baseline_rbf": 1}  # seeds of each
 PRINTED = ("C", "Table 3", "STSTNet", "ststnet", "toy", "loso", "uf1", 0.7353)
+MATRIX = [("C", "Table 4", "ststnet", "toy", "loso", truth, said, 3) for truth in CLASSES for said in CLASSES]
 METHODS = {"baseline_linear": "flow28", "baseline_rbf": "flow28"}
 
 
@@ -74,6 +76,8 @@ def made_up(*, synthetic: bool = True) -> ReportData:
         baselines=tuple(METHODS),
         controls=leaderboard(controls),
         published=pd.DataFrame([PRINTED], columns=PUBLISHED),
+        confusions=pd.DataFrame(MATRIX, columns=CELLS),
+        counted=pd.DataFrame([("C", "Table 5", "toy", "negative", 30, 6, 2)], columns=COUNTS),
         identity=[{"descriptor": "flow28", "subjects": 4, "clips": 24, "accuracy": 0.5, "low": 0.4, "high": 0.6,
                    "chance": 0.25, "permuted": 0.2, "p": 0.01}],
         metrics=metrics,
@@ -92,6 +96,8 @@ def made_up(*, synthetic: bool = True) -> ReportData:
                               "mean": flow[..., 0], "real": picture[None][:0], "real_found": flow[None, ..., 0][:0]},
                     ["who"]),
         sides=[Sides("toy/s0/c0", picture, flow[..., 0], np.array([-45.0, 5.0]), np.stack([picture, picture]))],
+        saliency=[Salient("ststnet", "toy/s0/c0", "negative", "positive", [0, 9], picture[None].repeat(2, 0),
+                          picture[None].repeat(2, 0) > 0)],
         attention=pd.DataFrame(
             [["s1", "toy/s0/c0", "negative", -45.0, 0.4, False], ["s1", "toy/s0/c0", "negative", 5.0, 0.9, True]],
             columns=["fold", "clip", "label", "yaw", "seen", "kept"],

@@ -1,14 +1,16 @@
 """The papers' figures: spot checks against the papers, links to experiments that exist, and the page's table."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_toys import made_up
+from report_toys import made_up, shown
 
 from mer_lib import params, registry
 from mer_lib.evaluation import published
+from mer_lib.evaluation.leaderboard import ORACLE
 from mer_lib.report.page import build
 
 SETS = params.load(Path(__file__).parents[2] / "params.yaml").all_sets()
@@ -37,7 +39,30 @@ def test_the_table_names_what_exists(paper):
     assert set(table["dataset"]) <= set(registry.entries("corpus"))
     assert set(table["protocol"]) <= set(registry.entries("protocol"))
     assert set(table["metric"]) <= set(published.METRICS)
-    assert table["value"].dropna().between(0.1, 1).all()
+    spread = table["metric"].eq("last_deviation")
+    assert table.loc[~spread, "value"].dropna().between(0.1, 1).all() and table.loc[spread, "value"].lt(0.1).all()
+
+
+def test_matrices_are_the_papers():
+    """Sizes and diagonals; of A's both they contradict the accuracies that it prints, .83 and .68."""
+    right, size = {}, {}
+    for paper in "AB":
+        for (exhibit, dataset), rows in published.confusions(paper).groupby(["exhibit", "dataset"]):
+            assert set(rows["truth"]) == set(rows["predicted"]) and len(rows) == 9
+            assert set(rows["experiment"]) <= set(SETS[f"paper_{paper}"])
+            size[paper, exhibit, dataset] = rows["clips"].sum()
+            right[paper, exhibit, dataset] = rows.loc[rows["truth"].eq(rows["predicted"]), "clips"].sum()
+    a, b = (
+        [("A", "Table III", "casme_sq"), ("A", "Table IV", "smic")],
+        [("B", "Table VI", "casme_sq"), ("B", "Table VII", "smic")],
+    )
+    assert [size[k] for k in (*a, *b)] == [120, 90, 41, 32] and [right[k] for k in (*a, *b)] == [110, 75, 36, 22]
+
+
+def test_clips_of_both_sides_are_the_papers():
+    sums = published.counted("B").groupby("dataset")[["train", "test"]].sum()
+    assert sums.loc["casme_sq"].tolist() == [165, 41] and sums.loc["smic"].tolist() == [124, 32]
+    assert published.counted("C").empty and published.confusions("").empty
 
 
 def test_no_paper_no_figures():
@@ -52,6 +77,59 @@ def test_the_page_sets_ours_beside_the_published():
     section = page.split('<section id="published"')[1].split("</section>")[0]
     assert "Table 3: UF1" in section and "0.838" in section and f"{ours.uf1:.3f}" in section
     assert 'id="published"' not in build(replace(data, published=pd.DataFrame()))
+
+
+KEY = ("clip_split_80_20", "b_micro_exp_stcnn")
+
+
+def section_of(data) -> str:
+    return re.sub(r"<[^>]+>", " ", shown(data, "published"))
+
+
+def one_split(key, **changes):
+    """The toy run under the name of a paper's experiment."""
+    data, (protocol, name) = made_up(), key
+    old = data.leaderboard[data.leaderboard["experiment"].isin(["ststnet", f"ststnet{ORACLE}"])]
+    board = old.assign(protocol=protocol, experiment=old["experiment"].str.replace("ststnet", name))
+    taken = {each: {key: getattr(data, each)["loso", "ststnet"]} for each in ("metrics", "predictions", "curves")}
+    paper = "B" if name.startswith("b_") else "A"
+    told = {"published": published.figures(paper), "confusions": published.confusions(paper)}
+    return replace(data, leaderboard=board, **{**taken, **told, **changes})
+
+
+def test_the_best_epoch_stands_beside_and_the_last_ten_have_a_table():
+    epochs = pd.DataFrame({"fold": "split", "seed": 0, "epoch": range(1, 12), "split": "test", "loss": 1.0, "uf1": 0.1,
+                           "accuracy": [0.9] + [0.2, 0.4] * 5})  # fmt: skip
+    data = one_split(KEY, curves={KEY: epochs})
+    text, board = section_of(data), data.leaderboard.set_index("experiment")["accuracy"]
+    honest, best = board[KEY[1]], board[KEY[1] + ORACLE]
+    assert re.search(rf"{honest:.3f}\s+best epoch {best:.3f}", text)
+    assert re.search(r"0\.822\s+0\.050\s+–\s+–\s+0\.300\s+0\.105", text), "mean and deviation of ten, not of eleven"
+    without = replace(data, leaderboard=data.leaderboard[data.leaderboard["selection"] != "oracle"])
+    assert "best epoch" not in section_of(without)
+
+
+def test_where_views_are_tested_ours_is_the_mean_over_them():
+    key = ("clip_split_80_20_views", "a_multiview_net")
+    data = one_split(key)
+    views = {"-5": {"accuracy": 0.25}, "0": {"accuracy": 0.9}, "5": {"accuracy": 0.5}}
+    views = {yaw: {**found, "uf1": 0.1, "uar": 0.1} for yaw, found in views.items()}
+    text = section_of(replace(data, metrics={key: {**data.metrics[key], "by_yaw": views}}))
+    assert re.search(r"Lu et al\.\s+a_multiview_net\s+clip_split_80_20_views\s+0\.830\s+0\.680\s+0\.375", text)
+    told = data.predictions[key]
+    turned = told[told["yaw"].ne(0)]
+    right = turned["truth"].eq(turned["predicted"]).mean()
+    assert f"Table III: ours, toy, a_multiview_net: {right:.0%} right" in text and len(turned) < len(told)
+
+
+def test_clips_that_a_filter_keeps():
+    data = made_up()
+    table = data.clips.assign(onset=0, offset=[9 if n % 2 else 40 for n in range(24)]).astype(data.clips.dtypes)
+    tested = {("clip_split_80_20", "x"): pd.DataFrame({"clip": table["clip"][:6]})}
+    counted = pd.DataFrame([("B", "Table IV", "smic", "negative", 18, 60, 19)], columns=published.COUNTS)
+    text = shown(replace(data, clips=table, predictions=tested, counted=counted), "filters").replace("\u00a0", " ")
+    # of 8 clips a class, 2 are tested; every other one is long: of those tested, one of each class
+    assert "79 = 60 + 19" in text and text.count("8 = 6 + 2") == 3 and text.count("4 = 3 + 1") == 3
 
 
 def test_every_network_stands_in_the_zoo():

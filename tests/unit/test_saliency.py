@@ -1,13 +1,15 @@
 """What in the input speaks for the answer: against a gradient known beforehand, and the picture of it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from mer_lib.commands import saliency
 from mer_lib.commands.predict import Prediction
+from mer_lib.commands.saliency import picture
+from mer_lib.learning import saliency
 from mer_lib.learning.learner import Fitted, Recipe
 from mer_lib.learning.network import Network
 from mer_lib.models.micro_exp_stcnn import micro_exp_stcnn_18
@@ -72,9 +74,29 @@ def test_a_tenth_is_marked_and_nothing_where_nothing_speaks():
     assert not saliency.marked(np.zeros((3, 4, 4))).any()
 
 
+def test_maps_of_a_fold_are_of_tested_clips_and_of_its_own_model():
+    """One of each class by turns; the second seed's model, which differs, is not asked; other views are not shown."""
+    rng, network = np.random.default_rng(4), fitted()
+    other = {name: -array for name, array in network.state.items()}
+    tensors = {f"split@{seed}|{n}": a for seed, state in ((0, network.state), (1, other)) for n, a in state.items()}
+    films = {f"d/s/{n}": rng.integers(60, 200, (18, 64, 64, 1), np.uint8) for n in range(8)}
+    truths = ["negative"] * 5 + ["positive", "surprise", "surprise"]
+    tested = pd.DataFrame([
+        {"clip": clip, "fold": "split", "seed": seed, "yaw": yaw, "truth": truth, "predicted": "negative"}
+        for seed in (0, 1) for yaw in (0, 15) for clip, truth in zip(films, truths, strict=True)
+    ])  # fmt: skip
+    arrays, card = saliency.of_fold(tensors, network.meta, tested, films.get)
+    assert [told["clip"] for told in card["clips"]] == ["d/s/0", "d/s/5", "d/s/6", "d/s/1"] and card["seed"] == 0
+    assert card["clips"][0]["frames"] == [0, 3, 6, 8, 11, 14, 17] and len(arrays) == 8
+    _, frames, marks = saliency.shown(network, films["d/s/5"])
+    np.testing.assert_array_equal(arrays["1|frames"], frames)
+    np.testing.assert_array_equal(arrays["1|marks"], marks)
+    assert not np.array_equal(marks, saliency.shown(Fitted.from_state(other, network.meta), films["d/s/5"])[2])
+
+
 def test_picture_of_a_clip(tmp_path):
     x = np.random.default_rng(3).integers(0, 256, (18, 64, 64, 1), np.uint8)
-    saliency.picture(prediction(x, fitted()), tmp_path / "why.png")
+    picture(prediction(x, fitted()), tmp_path / "why.png")
     with Image.open(tmp_path / "why.png") as image:
         grey = np.asarray(image.convert("L"))
     assert image.format == "PNG" and grey.shape[1] > 2 * grey.shape[0]
@@ -90,5 +112,5 @@ def test_picture_of_a_clip(tmp_path):
 )
 def test_what_has_no_picture_or_gradient_is_refused(tmp_path, features, model, told):
     with pytest.raises(BadInput, match=told):
-        saliency.picture(prediction(features, model), tmp_path / "why.png")
+        picture(prediction(features, model), tmp_path / "why.png")
     assert not list(tmp_path.iterdir())

@@ -52,7 +52,7 @@ TABLE = {
 # Made when asked for, and versioned by nobody: controls, sets of experiments, a corpus of published features.
 UNVERSIONED = {
     "controls_table", "compare_controls", "identity", "controls_page", "published_features",
-    "set_table", "compare_set", "set_problems", "set_costs", "set_page",
+    "set_table", "compare_set", "set_problems", "set_costs", "set_page", "saliency_maps",
 }  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 # losses, costs and page, with faces from the sides where it reads views, a paper's with the
 # published figures beside ours; figures of a paper's own are sections of the report (mer_lib/report/sections).
 # in:  what each experiment's rules make
-# out: results/{corpus}/{target}/{leaderboard.csv,comparisons.csv,problems.csv,costs.csv,index.html}
+# out: results/{corpus}/saliency/{protocol}/{experiment}.safetensors, for pages that show it;
+#      results/{corpus}/{target}/{leaderboard.csv,comparisons.csv,problems.csv,costs.csv,index.html}
 
 
 use rule leaderboard as set_table with:
@@ -67,6 +68,28 @@ use rule costs as set_costs with:
         code=provenance.code_digest("mer_lib.report.costs"),
 
 
+# Of the first job of folds: its models, on the clips that it tested.
+rule saliency_maps:
+    input:
+        features=features_read,
+        weights="results/{corpus}/folds/{protocol}/{experiment}/000.safetensors",
+        predictions="results/{corpus}/folds/{protocol}/{experiment}/000.predictions.csv",
+    output:
+        "results/{corpus}/saliency/{protocol}/{experiment}.safetensors",
+    log:
+        "logs/{corpus}/saliency/{protocol}/{experiment}.log",
+    benchmark:
+        "results/{corpus}/benchmarks/saliency/{protocol}/{experiment}.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=lambda wc, attempt: learning_mb(wc) * attempt,
+    params:
+        made=SALIENCY.made,
+    script:
+        "../scripts/saliency.py"
+
+
 use rule report_page as set_page with:
     input:
         clips="results/{corpus}/clips.csv",
@@ -82,6 +105,7 @@ use rule report_page as set_page with:
         views=in_set(seen_from_the_sides, "multiview/views/onset_apex"),
         attention=in_set(attention_tables),
         maps=in_set(attention_maps),
+        saliency=in_set(saliency_read),
     output:
         "results/{corpus}/{target}/index.html",
     log:

@@ -291,6 +291,12 @@ TRAIN = Stage(
     },
     above_learning,
 )
+SALIENCY = Stage(
+    "saliency",
+    lambda wc: ["mer_lib.learning.saliency", "mer_lib.weights"],
+    lambda wc: {},
+    lambda wc: [*above_learning(wc), (TRAIN, wc)],
+)
 MODEL = Stage("model", learner_modules, learner_options, above_learning)
 IDENTITY = Stage(
     "identity",
@@ -405,6 +411,14 @@ def attention_maps(chosen):
         for p in attended(wc.corpus, chosen)
         for g in groups(wc.corpus, p)
     ]
+
+
+def saliency_read(chosen):
+    """An input function: what speaks for the answers of the experiments that a page shows it of, under the first protocol
+    of each."""
+    pattern = "results/{corpus}/saliency/{protocol}/{experiment}.safetensors"
+    first = lambda corpus: {e: p for p, e in reversed(chosen(corpus)) if e in SETTINGS.report.saliency}
+    return lambda wc: [pattern.format(corpus=wc.corpus, protocol=p, experiment=e) for e, p in first(wc.corpus).items()]
 
 
 def stores_of(wc, chosen=scored):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from mer_lib.learning.curves import LAST
+from mer_lib.learning.curves import LAST, last_epochs
 from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
@@ -31,14 +31,9 @@ def section(data: ReportData) -> Markup | None:
 
 
 def _rows(name: str, table: pd.DataFrame) -> list[list[str]]:
-    """A row a seed; none where clips were held out by turns, since a fold's accuracy is not the experiment's."""
-    tested = table[table["split"].eq("test")] if len(table) else table
-    if tested.empty or tested["fold"].nunique() > 1:
-        return []
-    rows = []
-    for seed, found in tested.sort_values("epoch").groupby("seed"):
-        accuracy = found.set_index("epoch")["accuracy"]
-        last = accuracy[accuracy.index > accuracy.index.max() - LAST]
-        figures = (accuracy.iloc[-1], last.mean(), last.std(ddof=1), last.min(), last.max(), accuracy.max())
-        rows.append([name, str(seed), *map(ui.number, figures), ui.count(accuracy.idxmax())])
-    return rows
+    """A row a seed."""
+    figures = ("last", "mean", "deviation", "lowest", "highest", "best")
+    return [
+        [name, str(seed), *(ui.number(found[figure]) for figure in figures), ui.count(found["at"])]
+        for seed, found in last_epochs(table)
+    ]

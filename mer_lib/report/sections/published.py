@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 from markupsafe import Markup
 
+from mer_lib import registry
+from mer_lib.evaluation.leaderboard import FULL, ORACLE
+from mer_lib.learning.curves import last_epochs
 from mer_lib.registry import register
 from mer_lib.report import ui
-from mer_lib.report.data import ReportData
+from mer_lib.report.data import Key, ReportData
 
-NAMES = {"accuracy": "accuracy", "uf1": "UF1", "uar": "UAR"}
+NAMES = {"accuracy": "accuracy", "uf1": "UF1", "uar": "UAR", "last_mean": "mean", "last_deviation": "deviation"}
+TOLD = (
+    "Published figures can be compared with ours of the same data set and protocol only; what stands under another "
+    "name shows that the experiment runs. A dash: not printed, or not run here."
+)
+VIEWS = (
+    "Ours under a protocol that tests views: the mean over the generated views, as the paper tests them; the "
+    "leaderboard has the recording's."
+)
+BEST = (
+    "Below our figures 'best epoch': the accuracy at the recorded epoch that read most tested clips rightly, which is "
+    "what a paper reports that chooses its epoch on the tested clips. It is never ranked."
+)
+LAST = "Mean and deviation of the accuracy on the tested clips over the last ten epochs, averaged over seeds."
 
 
 @register("section", "published", order=15, title="Published and ours")
 def section(data: ReportData) -> Markup | None:
-    """Published figures by data set, and ours on this corpus and its parts."""
+    """Published figures by data set, and ours on this corpus and its parts; confusion matrices side by side."""
     if data.published.empty:
         return None
-    told = (
-        "Published figures can be compared with ours of the same data set and protocol only; what stands under another "
-        "name shows that the experiment runs. A dash: not printed, or not run here."
-    )
     groups = data.published.groupby("exhibit", sort=False)
-    return Markup("\n").join([ui.paragraph(told), *(_table(data, name, rows) for name, rows in groups)])
+    tables = [_table(data, name, rows) for name, rows in groups]
+    said = [TOLD, *(text for text, holds in _notes(data) if holds)]
+    return Markup("\n").join([*map(ui.paragraph, said), *tables, *_confusions(data)])
+
+
+def _notes(data: ReportData) -> Iterator[tuple[str, bool]]:
+    named = data.published[["protocol", "experiment"]].itertuples(index=False, name=None)
+    keys = {key for key in named if key in data.metrics}
+    yield VIEWS, any(_tests_views(protocol) for protocol, _ in keys)
+    yield BEST, any(_best(data, key, FULL) for key in keys)
+    yield LAST, data.published["metric"].eq("last_mean").any()
 
 
 def _table(data: ReportData, exhibit: str, rows: pd.DataFrame) -> Markup:
     metrics, datasets = list(dict.fromkeys(rows["metric"])), list(dict.fromkeys(rows["dataset"]))
     parts = list(dict.fromkeys(data.leaderboard["part"])) if len(data.leaderboard) else []
-    ours = {part: data.corpus if part == "full" else part for part in parts}
+    ours = {part: data.corpus if part == FULL else part for part in parts}
     columns = [
         "method",
         "protocol",
@@ -38,26 +62,90 @@ def _table(data: ReportData, exhibit: str, rows: pd.DataFrame) -> Markup:
     body = []
     for (method, experiment, protocol), group in rows.groupby(["method", "experiment", "protocol"], sort=False):
         told = {(row.dataset, row.metric): row.value for row in group.itertuples()}
-        found = _ours(data, experiment, protocol)
+        found = _ours(data, (protocol, experiment))
         body.append([
             ui.Cell(method, experiment),
             protocol,
             *(_cell([told.get((name, metric)) for metric in metrics]) for name in datasets),
-            *(_cell([found.get((part, metric)) for metric in metrics]) for part in parts),
+            *(_mine(data, (protocol, experiment), part, [found.get((part, m)) for m in metrics]) for part in parts),
         ])  # fmt: skip
     over = " over ".join(NAMES[metric] for metric in metrics)
     return ui.table(f"{exhibit}: {over}", columns, body, synthetic=data.synthetic, text=("protocol",))
 
 
-def _ours(data: ReportData, experiment: str, protocol: str) -> dict[tuple[str, str], float]:
+def _ours(data: ReportData, key: Key) -> dict[tuple[str, str], float]:
     """(part, metric) -> our figure of an experiment under a protocol."""
+    figures = ("accuracy", "uf1", "uar")
+    if key in data.metrics and _tests_views(key[0]):
+        views = [found for yaw, found in data.metrics[key]["by_yaw"].items() if float(yaw)]
+        return {(FULL, m): sum(view[m] for view in views) / len(views) for m in figures if views}
+    found = {(part, metric): row[metric] for part, row in _rows(data, key).items() for metric in figures}
+    last = pd.DataFrame([each for _, each in last_epochs(data.curves.get(key, pd.DataFrame()))])
+    return found | ({(FULL, f"last_{m}"): last[m].mean() for m in ("mean", "deviation")} if len(last) else {})
+
+
+def _rows(data: ReportData, key: Key) -> dict[str, pd.Series]:
+    """Part -> the row of the leaderboard."""
     board = data.leaderboard
     if board.empty:
         return {}
-    rows = board[board["experiment"].eq(experiment) & board["protocol"].eq(protocol)]
-    return {(row.part, metric): getattr(row, metric) for row in rows.itertuples() for metric in NAMES}
+    rows = board[board["protocol"].eq(key[0]) & board["experiment"].eq(key[1])]
+    return {row["part"]: row for _, row in rows.iterrows()}
+
+
+def _best(data: ReportData, key: Key, part: str) -> float | None:
+    """The accuracy of the oracle beside an experiment of one split, where it was recorded."""
+    found = _rows(data, (key[0], key[1] + ORACLE)).get(part)
+    return None if found is None or _tests_views(key[0]) else float(found["accuracy"])
+
+
+def _tests_views(protocol: str) -> bool:
+    known = registry.entries("protocol").get(protocol)
+    return known is not None and known.meta.get("tests_on", "original") != "original"
+
+
+def _mine(data: ReportData, key: Key, part: str, values: list) -> ui.Cell:
+    cell, best = _cell(values), _best(data, key, part)
+    told = best is not None and values[0] is not None and len(values) == 1
+    return ui.Cell(cell.text, f"best epoch {ui.number(best)}") if told else cell
 
 
 def _cell(values: list) -> ui.Cell:
     first, *others = (ui.number(value) for value in values)
     return ui.Cell(first, ", ".join(others))
+
+
+def _confusions(data: ReportData) -> list[Markup]:
+    """Each printed matrix, and ours of the same experiment."""
+    found = []
+    if data.confusions.empty:
+        return found
+    for (exhibit, experiment, dataset, protocol), rows in data.confusions.groupby(
+        ["exhibit", "experiment", "dataset", "protocol"], sort=False
+    ):
+        names = list(dict.fromkeys(rows["truth"]))
+        printed = rows.pivot(index="truth", columns="predicted", values="clips").loc[names, names]
+        pair = [_matrix(f"{exhibit}: published, {dataset}", printed, synthetic=False)]
+        if (protocol, experiment) in data.predictions:
+            mine = _answers(data, (protocol, experiment))
+            pair.append(_matrix(f"{exhibit}: ours, {data.corpus}, {experiment}", mine, synthetic=data.synthetic))
+        found.append(ui.grid(pair))
+    return found
+
+
+def _answers(data: ReportData, key: Key) -> pd.DataFrame:
+    """Our confusion matrix, of all seeds: of the generated views where the protocol tests them."""
+    told = data.predictions[key]
+    told = told[told["yaw"].ne(0) if _tests_views(key[0]) else told["yaw"].eq(0)]
+    names = data.metrics[key]["classes"]
+    return pd.crosstab(told["truth"], told["predicted"]).reindex(index=names, columns=names, fill_value=0)
+
+
+def _matrix(caption: str, counts: pd.DataFrame, *, synthetic: bool) -> Markup:
+    rows = []
+    for name, row in counts.iterrows():
+        total = max(1, row.sum())
+        rows.append([str(name), *(ui.Cell(f"{n / total:.0%}", ui.count(n), n / total) for n in row)])
+    right = sum(counts.at[name, name] for name in counts.index) / max(1, counts.to_numpy().sum())
+    caption = f"{caption}: {right:.0%} right"
+    return ui.table(caption, ["truth", *map(str, counts)], rows, synthetic=synthetic, top="predicted")
