@@ -13,13 +13,13 @@ with job(snakemake):
         media = rows["dataset"].map(roots) + "/" + rows["source"]
         return problems_told(index, stores, lambda clip: clip.map(media))
 
-    given, roots = snakemake.input, snakemake.params
-    found, left = told(given.clips, given.index, *given.stores, roots=roots.roots)
+    given, params = snakemake.input, snakemake.params
+    found, left = told(given.clips, given.index, *given.stores, roots=params.roots)
     if left == 0:
         first = found[found["severity"] == "skipped"].iloc[0]
         what = f"no clip is left of {len(found)} problems, the first: clip {first.clip}: {first.what}"
         raise BadInput(what, first.remedy, file=first.file)
     if given.auxiliary:
-        beside, _ = told(*given.auxiliary, roots=roots.beside)
+        beside, _ = told(*given.auxiliary, roots=params.beside)
         found = pd.concat([found, beside.assign(stage=AUXILIARY + beside["stage"])], ignore_index=True)
     write_csv(found, snakemake.output[0])
