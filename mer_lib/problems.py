@@ -8,6 +8,7 @@ summary, ``problems.csv`` and the report show them.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 COLUMNS = ("stage", "clip", "file", "severity", "what", "remedy")
 AUXILIARY = "auxiliary "  # before the stage where a clip was lost that trains beside the corpus's own
 
@@ -37,11 +39,16 @@ class Problem:
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.clip and f"clip {self.clip}", self.file) if part)
-        return " ".join(f"{where}{': ' if where else ''}{self.what}; {self.remedy}".split())
+        return printable(" ".join(f"{where}{': ' if where else ''}{self.what}; {self.remedy}".split()))
 
     def row(self) -> dict[str, str]:
         """The problem as a row of problems.csv."""
-        return {name: asdict(self)[name] for name in COLUMNS}
+        return {name: printable(asdict(self)[name]) for name in COLUMNS}
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal or a table cannot hold written out: line ends, escapes, bytes that are no text."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class BadInput(ValueError):

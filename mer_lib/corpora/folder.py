@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from mer_lib import clips as clip_table
+from mer_lib.corpora.inside import check_name, leaves
 from mer_lib.problems import BadInput, note, refuse
 from mer_lib.registry import register, suggestion
 
@@ -113,8 +114,7 @@ def _row(root: Path, given: dict[str, str], classes: Sequence[str], listed: _Lis
     for column in ("name", "subject"):
         if not given[column]:
             raise BadInput(f"no {column}", "fill the cell: a clip without it cannot be told from others")
-    if given["subject"] in (".", "..") or "/" in given["subject"] or "\\" in given["subject"]:
-        raise BadInput(f"subject '{given['subject']}' is no name", "name subjects without slashes")
+    check_name(given["subject"], "subject")
     source, kind = _resolve(root, given, listed)
     row = {column: _position(column, given[column]) for column in ("onset", "apex", "offset")}
     for first, second in (("onset", "offset"), ("onset", "apex"), ("apex", "offset")):
@@ -175,7 +175,7 @@ def _resolve(root: Path, given: dict[str, str], listed: _Lister) -> tuple[str, s
     places = [wanted] if given["source"] else [wanted, f"{given['subject']}/{wanted}"]
     for place in places:
         relative = PurePosixPath(place.replace("\\", "/"))
-        if relative.is_absolute() or ".." in relative.parts:
+        if leaves(root, relative):
             raise BadInput(f"'{wanted}' leaves the corpus's folder", "put or link the media inside it")
         found = _matches(root, relative, listed)
         if len(found) > 1:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from mer_lib import clips, provenance, registry
-from mer_lib.corpora import forgotten, parts
+from mer_lib.corpora import forgotten, inside, parts
 from mer_lib.corpora.forgotten import Forgotten
 from mer_lib.corpora.frames import SUFFIXES, is_folder
 from mer_lib.problems import BadInput, Problem, collect, note, unspoken
@@ -54,7 +54,7 @@ def _kept(
     asked = {"name": corpus.name, "classes": tuple(corpus.classes), **options}
     if entry.meta.get("synthetic"):
         return _ask(entry, root, asked, lambda table, _: table, left_out)
-    code = provenance.code_digest(entry.module, "mer_lib.ingest.measure")
+    code = provenance.code_digest(entry.module, inside.__name__, "mer_lib.ingest.measure")
     sheet = _stamp(os.path.join(root, options["sheet"])) if options.get("sheet") else ()  # it may lie elsewhere
     listing = list(_listing(root, every=bool(entry.meta.get("features"))))
     key = provenance.digest([asked, limits, code, sorted(left_out.digests), os.path.abspath(root), sheet, listing])
@@ -76,8 +76,8 @@ def _ask(
         if gone := len(left_out.of(everybody["subject"])):
             what = f"{gone} {'people are' if gone > 1 else 'person is'} left out, who were forgotten"
             note(what, "nothing to do; docs/privacy.md", file=forgotten.FILE)
-        table = measure(left_out.without(everybody), root)
-    problems = [Problem(*map(_writable, (p.what, p.remedy, p.clip, p.file)), p.severity, "index") for p in found]
+        table = measure(inside.kept(left_out.without(everybody), root), root)
+    problems = [Problem(**{**problem.row(), "stage": "index"}) for problem in found]
     if table.empty:
         told = sorted(problems, key=lambda problem: problem.severity != "skipped")  # a loss says more than a remark
         first = f", the first: {told[0]}" if told else ""
@@ -85,11 +85,6 @@ def _ask(
         remedy = "see docs/own-data.md" if own else f"ask `mer doctor {entry.name} --root {root}`"
         raise BadInput(f"no usable clip in corpus '{asked['name']}'{first}", remedy, file=root)
     return table, problems
-
-
-def _writable(text: str) -> str:
-    """Names of files need not be UTF-8 (archives are unpacked with any encoding), the tables they are told in are."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def _listing(root: str, *, every: bool = False) -> Iterator[tuple]:

@@ -16,6 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from mer_lib.corpora.frames import subfolders
+from mer_lib.corpora.inside import leaves
 from mer_lib.problems import BadInput, note
 
 _SHEETS = (".xlsx", ".xlsm", ".xls", ".csv")
@@ -70,7 +71,7 @@ def find_frames(root: str | Path, layout: Layout, given: str = "") -> Path:
     """
     root = _there(root)
     if given:
-        if not Path(os.path.abspath(root / given)).is_relative_to(os.path.abspath(root)):
+        if leaves(root, given):
             what = "lies outside the root, from which the table names its sources"
             raise BadInput(what, "link it below the root, or give a root above both", file=given)
         if _holds(root / given, layout):

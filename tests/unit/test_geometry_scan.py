@@ -120,3 +120,18 @@ def test_a_mesh_that_is_no_manifold_is_noted_and_read(tmp_path, obj, detector):
     with collect() as found:
         read_scan(path, detector)
     assert any("not a manifold" in problem.what for problem in found)
+
+
+@pytest.mark.parametrize("place", ["../{}", "{folder}/{}"])
+def test_a_texture_outside_the_scans_folder_is_not_read(tmp_path, obj, detector, place):
+    """An MTL file comes out of an archive as well, and may name any picture of this machine."""
+    outside, inside = tmp_path / "private.jpg", tmp_path / "scans"
+    shutil.copy(obj.with_name("1_neutral.jpg"), outside)
+    inside.mkdir()
+    path = _copy(obj, inside)
+    path.with_name("1_neutral.jpg").unlink()
+    path.with_name("1_neutral.obj.mtl").write_text(
+        f"newmtl skin\nmap_Kd {place.format(outside.name, folder=tmp_path)}\n"
+    )
+    with pytest.raises(BadInput, match="has no texture"):
+        read_scan(path, detector)
