@@ -172,6 +172,29 @@ def test_finished_pieces_are_taken_up(tmp_path, monkeypatch):
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "gone", "never told"])
+def test_a_damaged_finished_piece_is_made_anew(tmp_path, monkeypatch, damage):
+    """The kept piece is a link to the output: what rots in one rots in the other."""
+    monkeypatch.setenv(finished.VARIABLE, str(tmp_path / "kept"))
+    out = tmp_path / "a.h5"
+    write_shard(out, HEADER, ROWS, make)
+    before = out.read_bytes()
+    kept = tmp_path / "kept" / HEADER.key()
+    if damage in ("flipped", "truncated"):
+        with open(out, "r+b") as file:
+            file.seek(len(before) // 2)
+            at = file.read(1)
+            file.seek(len(before) // 2)
+            file.write(bytes([at[0] ^ 0x10])) if damage == "flipped" else file.truncate()
+        assert (kept / "0").read_bytes() != before
+    else:
+        (kept / {"gone": "0", "never told": "digest"}[damage]).unlink()
+    out.unlink()
+    write_shard(out, HEADER, ROWS, make)
+    assert out.read_bytes() == before == (kept / "0").read_bytes()
+    assert (kept / "0").samefile(out)
+
+
 def test_shards_are_joined_in_their_order(tmp_path):
     """Three shards, one of which lost every clip: the joined store reads like one that was written in one go."""
     extra = [Row("d/s3/a", 2)]
