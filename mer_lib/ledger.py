@@ -57,15 +57,17 @@ class Ledger:
                 continue
 
     def check(self, paths: Iterable[str | Path], known: Callable[[Path], bool] = lambda path: False) -> None:
-        """Refuse inputs whose bytes are not those that were written; what is there instead is moved to ``broken``
-        beside the entries' folder: somebody may have put it there.
+        """Refuse inputs that are gone, and those whose bytes are not those that were written; what is there instead is
+        moved to ``broken`` beside the entries' folder: somebody may have put it there.
 
         ``known``: whether a file with other bytes is a version that git or DVC has put there, which is no damage.
         Raises BadInput.
         """
         for path in map(Path, paths):
+            if not path.exists():  # removed under the run, or found broken by another job just now
+                raise BadInput("is not there any more", "run again: what a rule makes is made anew", file=path)
             entry = self.entry(path)
-            if entry is None or not path.exists() or content(path) == entry["digest"]:
+            if entry is None or content(path) == entry["digest"]:
                 continue
             if known(path):
                 self._place(path).unlink(missing_ok=True)

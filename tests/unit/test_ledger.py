@@ -28,7 +28,14 @@ def enter(ledger, name: str, text: str, inputs=()) -> None:
 def test_an_untouched_file_passes_and_an_unknown_one_too(ledger, tmp_path):
     enter(ledger, "soup.csv", "a,b\n1,2\n")
     (tmp_path / "source.csv").write_text("anything")
-    ledger.check(["soup.csv", "source.csv", "not there"])
+    ledger.check(["soup.csv", "source.csv"])
+
+
+def test_an_input_that_is_gone_is_named(ledger):
+    enter(ledger, "soup.csv", "a,b\n1,2\n")
+    Path("soup.csv").unlink()
+    with pytest.raises(BadInput, match=r"^soup\.csv: is not there any more; run again"):
+        ledger.check(["soup.csv"])
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-3], lambda b: bytes([b[0] ^ 1]) + b[1:], lambda b: b""])
