@@ -30,3 +30,20 @@ def mini(fresh) -> Project:
 def planner(fresh) -> Project:
     """A copy in which nothing was ever run, for dry runs."""
     return fresh()
+
+
+@pytest.fixture(scope="session")
+def published(fresh, tmp_path_factory) -> Project:
+    """A checkout with its history after its first `dvc repro`, committed and pushed to a remote of its own. Tests clone
+    or duplicate it and leave it as it is.
+    """
+    project = fresh()
+    project.git("init", "--quiet")
+    project.dvc("remote", "add", "--default", "lab", str(tmp_path_factory.mktemp("remote")))
+    project.git("add", ".")
+    project.git("commit", "--quiet", "-m", "a checkout")
+    project.dvc("repro")
+    project.dvc("push", "--run-cache")
+    project.git("add", ".")
+    project.git("commit", "--quiet", "-m", "results")
+    return project

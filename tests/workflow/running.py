@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import yaml
+
+from mer_lib.provenance import files_below
 
 BIN = Path(sys.executable).parent
 # The smallest run that still has two shards, two groups of folds and two seeds.
@@ -27,6 +30,14 @@ MINI = {
     "evaluation": {"resamples": 100},
     "report": {"examples": 2},
 }
+PROMISED = (
+    "data/synthetic",
+    *(f"results/depth/{name}" for name in ("shots", "model.safetensors", "metrics.json", "curve.csv", "problems.csv")),
+    *(f"results/synthetic/{name}" for name in (
+        "clips.csv", "faces", "depth", "multiview/views", "registered", "apex.csv", "motion", "features",
+        "problems.csv", "folds", "predictions", "curves", "models", "metrics", "leaderboard.csv", "comparisons.csv",
+    )),
+)  # fmt: skip
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -69,7 +80,7 @@ class Project:
             [program, *map(str, command[1:])], cwd=self.root, env=environment, text=True, **(streams | options)
         )
 
-    def run(self, *command: str, timeout: float = 500, **options) -> Done:
+    def run(self, *command: str, timeout: float = 1500, **options) -> Done:
         with self.start(*command, **options) as process:
             try:
                 output, _ = process.communicate(timeout=timeout)
@@ -82,6 +93,16 @@ class Project:
         given = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in config.items()]
         named = ["--config", *given] if given else []
         return self.run("snakemake", *arguments, "--cores", str(cores), *named)
+
+    def git(self, *command: str) -> Done:
+        done = self.run("git", "-c", "user.name=test", "-c", "user.email=test@example.org", *command)
+        assert done.rc == 0, done.output
+        return done
+
+    def dvc(self, *command: str) -> Done:
+        done = self.run("dvc", *command)
+        assert done.rc == 0, done.output
+        return done
 
     def planned(self, *targets: str, **config) -> list[Job]:
         """The jobs that Snakemake would run."""
@@ -108,11 +129,20 @@ class Project:
         finally:
             file.write_text(before, encoding="utf-8")
 
-    def digests(self, *folders: str) -> dict[str, str]:
-        """sha256 of every file below folders of the copy, by its path there, without Snakemake's own marks."""
-        files = [f for folder in folders for f in sorted((self.root / folder).rglob("*")) if f.is_file()]
-        named = {str(f.relative_to(self.root)): f for f in files if not f.name.startswith(".snakemake")}
+    def digests(self, *paths: str) -> dict[str, str]:
+        """sha256 of those files that are there, and of all below folders, by path; without Snakemake's marks."""
+        found = [file for path in paths if (self.root / path).exists() for file in files_below(self.root / path)]
+        named = {str(f.relative_to(self.root)): f for f in found if not f.name.startswith(".snakemake")}
         return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in named.items()}
+
+    def promised(self) -> dict[str, str]:
+        """Digests of everything that the contract promises to the byte."""
+        return self.digests(*PROMISED)
+
+
+def ran(output: str) -> list[str]:
+    """The stages that a `dvc repro` ran, in their order."""
+    return [line.split("'")[1].split("@")[0] for line in output.splitlines() if line.startswith("Running stage")]
 
 
 def jobs(output: str) -> list[Job]:
@@ -143,3 +173,34 @@ def copy_project(repository: Path, target: Path) -> Project:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(repository / name, target / name)
     return Project(target)
+
+
+def duplicate(project: Project, target: Path) -> Project:
+    """The project with its results and all file times, to be spoiled; links stay links."""
+    shutil.copytree(project.root, target, symlinks=True, dirs_exist_ok=True)
+    return Project(target)
+
+
+def clone(project: Project, target: Path, *, links: str = "copy") -> Project:
+    """What somebody else gets of a project that was committed and pushed: git clone, dvc pull and the run cache."""
+    project.git("clone", "--quiet", ".", str(target))
+    cloned = Project(target)
+    cloned.dvc("config", "cache.type", links)
+    cloned.dvc("pull", "--run-cache")
+    return cloned
+
+
+@contextmanager
+def mounted(folder, *options: str):
+    """A small file system of its own on ``folder``."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", folder]
+    made = subprocess.run(command, capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)

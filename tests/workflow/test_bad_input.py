@@ -1,16 +1,14 @@
 """What labs' recordings have wrong with them, through the real workflow: one clip is lost, the others go on."""
 
-import os
 import re
 import shutil
 import subprocess
-from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
 from recordings import BAD, GOOD, HEADER, take, wall, write_corpus, write_frames
-from running import TRACEBACK, count
+from running import TRACEBACK, count, mounted
 
 from mer_lib.ingest.writer import write_video
 from mer_lib.store import Store
@@ -163,22 +161,6 @@ def test_nothing_left_on_the_way(fresh):
     assert len(told) == 1, told
     assert "no clip is left" in told.pop()
     assert any("lab/anna/anna" in line and "no face found" in line for line in done.lines)
-
-
-@contextmanager
-def mounted(folder, *options: str):
-    """A small file system of its own on ``folder``."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", folder]
-    made = subprocess.run(command, capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture(scope="module")

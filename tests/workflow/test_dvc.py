@@ -8,9 +8,12 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from running import Project
+from running import Project, clone, duplicate, ran
 
-pytestmark = pytest.mark.slow
+from mer_lib.evaluation import yaw
+from mer_lib.whole import write_csv
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 
 STAGES = [
     "faces", "depth", "registered", "motion", "views", "auxiliary", "features", "attention", "train", "evaluate",
@@ -21,62 +24,22 @@ EXPERIMENTS = ("baseline_linear", "baseline_rbf", "bi_woof", "ststnet")
 METRICS = ["results/depth/metrics.json", *(f"results/synthetic/metrics/loso/{name}.json" for name in EXPERIMENTS)]
 
 
-def git(project: Project, *command: str) -> None:
-    done = project.run("git", "-c", "user.name=test", "-c", "user.email=test@example.org", *command)
-    assert done.rc == 0, done.output
-
-
 @pytest.fixture(scope="module")
-def versioned(fresh) -> Project:
-    """A checkout with its history, after its first `dvc repro`."""
-    project = fresh()
-    git(project, "init", "--quiet")
-    git(project, "add", ".")
-    git(project, "commit", "--quiet", "-m", "a checkout")
-    done = project.run("dvc", "repro")
-    assert done.rc == 0, done.output
-    return project
-
-
-def ran(output: str) -> list[str]:
-    """The stages that a `dvc repro` ran, in their order."""
-    return [line.split("'")[1].split("@")[0] for line in output.splitlines() if line.startswith("Running stage")]
-
-
-def promised(project: Project) -> dict[str, str]:
-    """Digests of everything that the contract promises to the byte."""
-    tables = ("clips.csv", "apex.csv", "problems.csv", "leaderboard.csv")
-    folders = (
-        "faces",
-        "depth",
-        "multiview/views",
-        "registered",
-        "motion",
-        "features",
-        "folds",
-        "predictions",
-        "curves",
-        "models",
-        "metrics",
-    )
-    found = project.digests("data/synthetic", *(f"results/synthetic/{name}" for name in folders))
-    return found | {name: (project.root / "results/synthetic" / name).read_text() for name in tables}
+def versioned(published, tmp_path_factory) -> Project:
+    """A checkout with its history and results, to be worked in."""
+    return duplicate(published, tmp_path_factory.mktemp("versioned"))
 
 
 def test_the_same_bytes_as_snakemake_alone(versioned, mini):
-    assert promised(versioned) == promised(mini)
+    assert versioned.promised() == mini.promised()
 
 
 def test_a_second_repro_does_nothing(versioned):
-    before = promised(versioned)
+    before = versioned.promised()
     done = versioned.run("dvc", "repro")
     assert done.rc == 0 and ran(done.output) == []
     assert "Data and pipelines are up to date." in done.output
-    assert promised(versioned) == before
-
-
-def test_snakemake_agrees_that_all_is_done(versioned):
-    assert versioned.planned() == []
+    assert versioned.promised() == before
 
 
 def test_what_bytecode_and_caches_leave_is_no_dependency(versioned):
@@ -99,12 +62,37 @@ def test_metrics_and_plots_are_shown(versioned):
     assert "bi_woof" in page and "ststnet training" in page and '"predicted"' in page
 
 
-def test_git_holds_the_small_and_dvc_the_large(versioned):
-    git(versioned, "add", ".")
-    done = versioned.run("git", "diff", "--cached", "--name-only")
+def test_an_experiment_is_compared_with_the_last_commit(versioned):
+    """`dvc exp run` with another recipe, as docs/dvc.md says: what differs, in parameters, figures and plots."""
+    before = versioned.promised()
+    done = versioned.dvc("exp", "run", "-n", "short", "-S", "train.lr=0.002", "-S", "train.epochs=3")
+    assert ran(done.output) == ["attention", "train", "evaluate", "report"]
+    told = [line.split() for line in versioned.dvc("params", "diff").lines]
+    assert ["params.yaml", "train.epochs", "12", "3"] in told and "train.lr" in [line[1] for line in told if line[1:]]
+    moved = {tuple(line.split()[:2]) for line in versioned.dvc("metrics", "diff").lines}
+    assert (METRICS[-1], "calibration.ece") in moved or (METRICS[-1], "uf1") in moved, moved
+    assert not any("bi_woof" in path for path, *_ in moved), "no network, so no business of its own"
+    curve = versioned.root / "results/synthetic/yaw/loso_views/svm_views.csv"
+    views = {
+        yaw: {"uf1": 0.5, "uar": 0.5, "accuracy": 0.5, "intervals": {"uf1": [0, 1], "uar": [0, 1]}} for yaw in "09"
+    }
+    write_csv(yaw.curve({"by_yaw": views}), curve)
+    versioned.dvc("plots", "diff", "HEAD", "workspace")
+    page = (versioned.root / "dvc_plots/index.html").read_text(encoding="utf-8")
+    for title in ("ststnet", "ststnet training", "UF1 over yaw"):
+        assert f'"{title}"' in page, title
+    assert '"rev": "HEAD"' in page and '"rev": "workspace"' in page
+    assert "short" in versioned.dvc("exp", "list").output
+    curve.unlink()
+    versioned.git("checkout", "--", ".")
+    versioned.dvc("checkout")
+    assert versioned.promised() == before and ran(versioned.dvc("repro").output) == []
+
+
+def test_git_holds_the_small_and_dvc_the_large(published):
+    done = published.git("show", "--name-only", "--format=", "HEAD")
     tables = {f"results/synthetic/{name}.csv" for name in ("leaderboard", "comparisons")}
     assert set(done.lines) == {"dvc.lock", *tables, *METRICS}
-    git(versioned, "reset", "--quiet")
 
 
 @contextmanager
@@ -153,7 +141,7 @@ def kill_once_kept(project: Project, *command: str, wanted: int) -> None:
     with project.start(*command, start_new_session=True) as process:
         try:
             deadline = time.monotonic() + 240
-            while len(list(kept.glob("*"))) < wanted:
+            while len(list(kept.glob("*/digest"))) < wanted:
                 assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
                 time.sleep(0.02)
         finally:
@@ -174,33 +162,23 @@ def worked(project: Project, logs: str) -> list[str]:
 )
 def test_a_killed_stage_takes_up_what_was_finished(versioned, stage, jobs, wanted):
     """DVC has deleted the stage's outputs when the second run begins; its finished pieces come back unmade."""
-    before = promised(versioned)
+    before = versioned.promised()
     name = stage if stage == "render" else f"{stage}@synthetic"
     kill_once_kept(versioned, "dvc", "repro", "--single-item", "--force", name, wanted=wanted)
-    assert versioned.run("snakemake", "--unlock").rc == 0  # a killed run leaves its lock, which keeps a second one out
     shutil.rmtree(versioned.root / "logs/synthetic" / stage)
     done = versioned.run("dvc", "repro", "--single-item", "--force", name)
     assert done.rc == 0, done.output
-    assert promised(versioned) == before
+    assert versioned.promised() == before
     assert not (versioned.root / KEPT).exists()
     assert len(worked(versioned, stage)) < jobs
 
 
-def test_a_clone_with_what_was_pulled_has_nothing_to_do(versioned, tmp_path):
+def test_a_clone_with_what_was_pulled_has_nothing_to_do(published, tmp_path):
     """As docs/dvc.md says: push, clone, pull, one line for Snakemake."""
-    done = versioned.run("dvc", "repro")
+    cloned = clone(published, tmp_path / "clone")
+    assert cloned.promised() == published.promised()
+    assert ran(cloned.dvc("repro").output) == []
+    done = cloned.snakemake("all", "--touch", "--forceall", cores=1)
     assert done.rc == 0, done.output
-    assert versioned.run("dvc", "remote", "add", "--default", "lab", tmp_path / "remote").rc == 0
-    git(versioned, "add", ".")
-    git(versioned, "commit", "--quiet", "-m", "results")
-    assert versioned.run("dvc", "push").rc == 0
-    git(versioned, "clone", "--quiet", ".", tmp_path / "clone")
-    clone = Project(tmp_path / "clone")
-    done = clone.run("dvc", "pull")
-    assert done.rc == 0, done.output
-    assert promised(clone) == promised(versioned)
-    assert ran(clone.run("dvc", "repro").output) == []
-    done = clone.snakemake("all", "--touch", "--forceall", cores=1)
-    assert done.rc == 0, done.output
-    assert clone.planned() == []
-    assert {job.rule for job in clone.planned(evaluation={"resamples": 300})} >= {"metrics", "leaderboard"}
+    assert cloned.planned() == []
+    assert {job.rule for job in cloned.planned(evaluation={"resamples": 300})} >= {"metrics", "leaderboard"}
