@@ -146,7 +146,7 @@ def _comparisons(path: str) -> pd.DataFrame:
 
 def _costs(path: str) -> pd.DataFrame:
     text = {"stage": str, "experiment": str}
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"peak_mb": [""]})
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"cpu_seconds": [""], "peak_mb": [""]})
 
 
 def _curves(path: str) -> pd.DataFrame:

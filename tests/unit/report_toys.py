@@ -88,8 +88,8 @@ def made_up(*, synthetic: bool = True) -> ReportData:
               "remedy": "check it"}]
         ),
         costs=pd.DataFrame(
-            [["faces", "", 2, 30.0, 500.0], ["train", "ststnet", 4, 90.0, 700.0]],
-            columns=["stage", "experiment", "jobs", "seconds", "peak_mb"],
+            [["faces", "", 2, 30.0, 25.0, 500.0], ["train", "ststnet", 4, 90.0, 84.0, 700.0]],
+            columns=["stage", "experiment", "jobs", "seconds", "cpu_seconds", "peak_mb"],
         ),
         examples=[Example("toy/s0/c0", picture, picture, flow, np.abs(flow[..., 0]))],
         depth=Depth(figures, {"frames": picture[None], "truth": flow[None, ..., 0], "found": flow[None, ..., 1],

@@ -1,6 +1,9 @@
 """Costs from Snakemake's benchmark files."""
 
+import re
+
 import pandas as pd
+from report_toys import made_up, shown
 
 from mer_lib import problems
 from mer_lib.report.costs import COLUMNS, costs
@@ -9,7 +12,8 @@ HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\t
 
 
 def benchmark(path, *runs):
-    path.write_text(HEAD + "".join(f"{s}\t0:00:01\t{rss}\t1\t1\t1\t0\t0\t50\t1\n" for s, rss in runs), encoding="utf-8")
+    rows = (f"{s}\t0:00:01\t{rss}\t1\t1\t1\t0\t0\t50\t{'-' if rss == '-' else s / 2}\n" for s, rss in runs)
+    path.write_text(HEAD + "".join(rows), encoding="utf-8")
     return path
 
 
@@ -24,15 +28,20 @@ def test_jobs_are_added_up_by_stage_and_experiment(tmp_path):
     )
     assert list(table.columns) == list(COLUMNS)
     assert table.to_numpy().tolist() == [
-        ["motion", "", 2, 3.0, 100.2],
-        ["train", "ststnet", 2, 22.0, 310.0],
-        ["train", "bi_woof", 1, 1.0, 200.0],
+        ["motion", "", 2, 3.0, 1.25, 100.2],
+        ["train", "ststnet", 2, 22.0, 11.0, 310.0],
+        ["train", "bi_woof", 1, 1.0, 0.5, 200.0],
     ]
 
 
 def test_memory_that_was_never_measured_is_empty(tmp_path):
-    table = costs([("index", "", benchmark(tmp_path / "a.tsv", (0.2, "NA")))])
-    assert table["seconds"].tolist() == [0.2] and table["peak_mb"].isna().all()
+    table = costs([("index", "", benchmark(tmp_path / "a.tsv", (0.2, "-")))])
+    assert table["seconds"].tolist() == [0.2] and table[["cpu_seconds", "peak_mb"]].isna().all(axis=None)
+
+
+def test_the_page_has_a_row_a_network():
+    text = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", shown(made_up(), "costs")))
+    assert "ststnet 7 4 1.5 min 1.4 min 700 MB" in text
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):

@@ -36,7 +36,7 @@ METRICS = {
     "seeds", "intervals",
 }  # fmt: skip
 APEX = ["clip", "apex", "how", "score"]
-COSTS = ("stage", "experiment", "jobs", "seconds", "peak_mb")
+COSTS = ("stage", "experiment", "jobs", "seconds", "cpu_seconds", "peak_mb")
 
 
 def read(mini, path: str) -> pd.DataFrame:

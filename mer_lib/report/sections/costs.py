@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from markupsafe import Markup
 
 from mer_lib.registry import register
@@ -28,7 +29,26 @@ def section(data: ReportData) -> Markup | None:
         blocks.append(
             ui.details("By experiment", ui.table("Of these, by experiment", columns, rows, synthetic=data.synthetic))
         )
+    if trained := _trained(data):
+        columns = ["experiment", "parameters", "jobs", "time", "processor", "largest job"]
+        blocks.append(ui.table("Training of each network, all folds", columns, trained, synthetic=data.synthetic))
     return Markup("\n").join(blocks)
+
+
+def _trained(data: ReportData) -> list[list[str]]:
+    """What training cost for each experiment with trained weights, the least first."""
+    board = data.leaderboard
+    if board.empty:
+        return []
+    parameters = board[board["parameters"].notna()].groupby("experiment")["parameters"].first()
+    costs = data.costs[data.costs["stage"].eq("train") & data.costs["experiment"].isin(parameters.index)]
+    return [
+        [
+            cost.experiment, ui.count(parameters[cost.experiment]), ui.count(cost.jobs), ui.duration(cost.seconds),
+            ui.MISSING if pd.isna(cost.cpu_seconds) else ui.duration(cost.cpu_seconds), _memory(cost.peak_mb),
+        ]
+        for cost in costs.sort_values(["cpu_seconds", "seconds"]).itertuples()
+    ]  # fmt: skip
 
 
 def _row(name: str, cost, total: float) -> list[str | ui.Cell]:
