@@ -122,10 +122,10 @@ class Dropout(nn.Module):
         self.register_buffer("epoch", torch.zeros((), dtype=torch.int64), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(n, ...) with a row a training sample."""
+        """(n, ...) with a row a training sample, or (n · T, ...) with the T of each sample one behind the other."""
         if not self.training or self._share == 0:
             return x
-        units = x[0].numel()
+        units = x.numel() // len(self.rows)
         if self._on_device:
             keep = kept_on(self.rows, units, self._share, self.key, self.epoch)
         else:

@@ -85,3 +85,13 @@ def test_a_networks_own_dropout_is_replaced_and_is_off_when_it_predicts():
     layers[1].rows = torch.arange(4)
     assert not layers[1](x).any()
     assert torch.equal(layers[0].eval()(x), x)
+
+
+def test_pictures_of_one_sample_are_dropped_apart():
+    """A network that looks at each picture of a clip hands on (n · T, units), and each row draws its own."""
+    layers = with_own_dropout(model := nn.Sequential(nn.Dropout(0.5)), 3, on_device=False)
+    layers[0].rows = torch.tensor([4, 9])
+    whole = model(torch.ones(2, 3 * 40))
+    apart = model(torch.ones(2 * 3, 40))
+    torch.testing.assert_close(apart, whole.view(6, 40))
+    assert len({tuple(row.tolist()) for row in apart}) == 6
