@@ -6,8 +6,8 @@ from mer_lib import registry
 from mer_lib.problems import BadInput
 
 PLURALS = {"corpora": "corpus"} | {f"{kind}s": kind for kind in registry.ROOMS if kind != "corpus"}
-COLUMNS = ("name", "what", "inputs", "options", "declares", "paper")
-_SHOWN = ("title", "paper", "doi", "inputs", "reads")
+COLUMNS = ("name", "what", "inputs", "parameters", "flops", "options", "declares", "paper")
+_SHOWN = ("title", "paper", "doi", "inputs", "reads", "parameters", "flops")
 
 
 def kind(word: str) -> str:
@@ -57,6 +57,8 @@ def _row(entry: registry.Entry) -> tuple[str, ...]:
         entry.name,
         entry.doc or str(meta.get("title", "")),
         _value(meta.get("inputs", meta.get("reads", ""))),
+        _value(meta.get("parameters", "")),
+        _value(meta.get("flops", "")),
         " ".join(f"{name}={_value(default)}" for name, default in entry.options.items()),
         " ".join(f"{name}={_value(value)}" for name, value in meta.items() if name not in _SHOWN),
         ", ".join(part for part in (meta.get("paper", ""), doi) if part),

@@ -21,6 +21,7 @@ GRID, UNITS = 7, 128  # rows and columns that motion is averaged over, units of 
     side=112,
     frames=11,
     parameters=5049539,
+    flops=474703616,
     paper="Peng, Wang, Bi, Shi, Zhou, Chen: A novel apex-time network for cross-dataset micro-expression recognition "
     "(2019)",
     doi="10.1109/ACII.2019.8925525",
@@ -50,7 +51,7 @@ class ATNet(nn.Module):
         """(N, 3, 1 + T, 112, 112) → (N, 640): means of the trunk's last map, last output of the LSTM."""
         apex = self.trunk(standardised(x[:, :, 0] / 255)).mean(dim=(2, 3))
         motion = (x[:, :, 1:].movedim(2, 1) - 128) / 127
-        grid = F.adaptive_avg_pool2d(motion.flatten(0, 1), GRID).view(*motion.shape[:2], -1)
+        grid = F.adaptive_avg_pool2d(motion.flatten(0, 1), GRID).reshape(*motion.shape[:2], -1)
         return torch.cat([apex, self.lstm(grid)[0][:, -1]], dim=1)
 
     def forward_head(self, features: torch.Tensor) -> torch.Tensor:

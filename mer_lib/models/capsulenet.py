@@ -24,6 +24,7 @@ TINY = 1e-8
     channels=3,
     side=224,
     parameters=8202048,
+    flops=2900867072,
     paper="Van Quang, Chun, Tokuyama: CapsuleNet for micro-expression recognition (2019)",
     doi="10.1109/FG.2019.8756544",
     year=2019,

@@ -17,6 +17,7 @@ FILTERS, UNITS = (6, 16), 1024  # of each branch of the two blocks; of the dense
     channels=3,
     side=28,
     parameters=6449867,
+    flops=24793088,
     stacked=True,
     paper="Zhou, Mao, Xue: Dual-Inception network for cross-database micro-expression recognition (2019)",
     doi="10.1109/FG.2019.8756579",

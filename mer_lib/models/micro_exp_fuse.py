@@ -23,6 +23,7 @@ REGIONS = 2
     side=32,
     frames=96,
     parameters=177088515,
+    flops=1629421312,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",
@@ -49,6 +50,8 @@ def micro_exp_fuse_intermediate(
     channels=2,
     side=32,
     frames=18,
+    parameters=6694915,
+    flops=75578112,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",
@@ -74,6 +77,7 @@ def micro_exp_fuse_intermediate_18(
     side=32,
     frames=96,
     parameters=177221123,
+    flops=1629684224,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",
@@ -99,6 +103,8 @@ def micro_exp_fuse_late(
     channels=2,
     side=32,
     frames=18,
+    parameters=6827523,
+    flops=75841024,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",

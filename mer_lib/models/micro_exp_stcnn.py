@@ -20,6 +20,7 @@ FILTERS, POOL = 32, 3
     side=64,
     frames=96,
     parameters=44241667,
+    flops=2811871488,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",
@@ -47,6 +48,7 @@ def micro_exp_stcnn(
     side=64,
     frames=18,
     parameters=1643267,
+    flops=136126208,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",

@@ -17,6 +17,7 @@ FILTERS, UNITS = (6, 16), 1024
     channels=3,
     side=28,
     parameters=2664475,
+    flops=7666560,
     stacked=True,
     paper="Gan, Liong, Yau, Huang, Tan: OFF-ApexNet on micro-expression recognition system (2019)",
     doi="10.1016/j.image.2019.02.005",

@@ -17,6 +17,7 @@ MODULES = ("none", "shortcut", "attention")
     channels=3,
     side=60,
     parameters=40035,
+    flops=87264192,
     stacked=True,
     paper="Xia, Peng, Khor, Feng, Zhao: Revealing the invisible with model and data shrinking for composite-database "
     "micro-expression recognition (2020)",

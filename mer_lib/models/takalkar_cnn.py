@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -20,6 +22,8 @@ LIGHT = 0.2  # standard deviation of their contrast (log)
     channels=1,
     side=128,
     frames=12,
+    parameters=585379,
+    flops=1201677312,
     paper="Takalkar, Xu: Image based facial micro-expression recognition using deep learning on small datasets (2017)",
     doi="10.1109/DICTA.2017.8227443",
     year=2017,
@@ -58,7 +62,7 @@ class TakalkarCNN(nn.Module):
         pictures = x.transpose(1, 2).flatten(0, 1)
         scores = self.forward_each(synthetic(pictures) if self._augment else pictures)
         loss = F.cross_entropy(scores, truth.repeat_interleave(x.shape[2]), weight=weight)
-        return _vote(scores, len(x)), loss
+        return _vote(scores, x.shape[2]), loss
 
     def forward_each(self, pictures: torch.Tensor) -> torch.Tensor:
         """(n, 1, 128, 128) → (n, classes) logits of single pictures."""
@@ -66,11 +70,11 @@ class TakalkarCNN(nn.Module):
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 1, T, 128, 128) → (N, T, 4096): each picture's."""
-        return self.body(x.transpose(1, 2).flatten(0, 1) / 127.5 - 1).unflatten(0, (len(x), -1))
+        return self.body(x.transpose(1, 2).flatten(0, 1) / 127.5 - 1).unflatten(0, (-1, x.shape[2]))
 
     def forward_head(self, features: torch.Tensor) -> torch.Tensor:
         """(N, T, 4096) → (N, classes) logits."""
-        return _vote(self.head(features.flatten(0, 1)), len(features))
+        return _vote(self.head(features.flatten(0, 1)), features.shape[1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.forward_head(self.forward_features(x))
@@ -92,10 +96,9 @@ def synthetic(pictures: torch.Tensor) -> torch.Tensor:
     return ((moved - middle) * contrast + middle).clamp(0, 255)
 
 
-def _vote(scores: torch.Tensor, clips: int) -> torch.Tensor:
+def _vote(scores: torch.Tensor, frames: int) -> torch.Tensor:
     """Scores (n · T, classes) of single pictures → (n, classes) log of their mean probability."""
-    each = F.log_softmax(scores, dim=1).unflatten(0, (clips, -1))
-    return each.logsumexp(1) - torch.log(torch.tensor(float(each.shape[1])))
+    return F.log_softmax(scores, dim=1).unflatten(0, (-1, frames)).logsumexp(1) - math.log(frames)
 
 
 def _block(low: int, high: int) -> nn.Sequential:

@@ -8,10 +8,9 @@ from torch.nn import functional as F
 
 from mer_lib import registry
 from mer_lib.learning.learner import Recipe, Task
-from mer_lib.learning.network import Network, network
+from mer_lib.learning.network import network
 
 NAMES = ("ststnet_published", "offapexnet", "dual_inception", "sssn", "dssn", "rcn")
-STACKED = [name for name in NAMES if registry.get("model", name).meta.get("stacked")]
 
 
 def pictures(name, count=2, seed=0):
@@ -172,29 +171,6 @@ def test_the_authors_weights_predict_as_their_code_does():
     learner = network(registry.get("model", "ststnet_published"), {"dropout": 0.5}, Recipe(), 3, "cpu")
     shares = learner.probabilities(state, x.movedim(1, -1).numpy())
     np.testing.assert_allclose(shares, by_hand(state, x.flip(1)).softmax(1).numpy(), atol=1e-4)
-
-
-@pytest.mark.parametrize("name", STACKED)
-def test_stacked_steps_are_those_of_the_plain_loop(name):
-    """Two folds of unequal size, dropout and all: the same seeds draw the same, so the weights come out alike."""
-    entry = registry.get("model", name)
-    side, rng = entry.meta["side"], np.random.default_rng(1)
-    given = []
-    for seed, count in enumerate((9, 7)):
-        x = rng.uniform(0, 255, (count, side, side, 3)).astype(np.float32)
-        given.append(Task(x, np.arange(count) % 3, seed, 2))
-    recipe = Recipe(batch=4, optimizer="sgd", lr=1e-3)
-    build = lambda: entry.load()(3)  # noqa: E731
-    plain = Network(build, recipe, 3).fit_each(given)
-    stacked = Network(build, recipe, 3, at_once=True).fit_each(given)
-    for a, b, task in zip(plain, stacked, given, strict=True):
-        start = Network(build, Recipe(epochs=1, batch=4, optimizer="sgd", lr=1e-30), 3).fit(
-            task.x, task.y, seed=task.seed
-        )
-        moved = [np.abs(a[n] - start[n]).max() for n in a if n.endswith("weight")]
-        assert max(moved) > 1e-5
-        for n in a:
-            np.testing.assert_allclose(a[n], b[n], rtol=1e-3, atol=3e-5, err_msg=n)
 
 
 @pytest.mark.parametrize("name", ["ststnet_published", "rcn"])

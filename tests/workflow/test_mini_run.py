@@ -161,6 +161,8 @@ def test_stores_hold_every_clip(mini):
 def test_models_carry_their_card(mini, experiment):
     _, card = weights.load(mini.root / f"results/synthetic/models/{experiment}.safetensors")
     assert card["synthetic"] is True and card["clips"] == 6 and card["subjects"] == 3
+    costs = (1651, 679776) if experiment == "ststnet" else (None, None)  # a classifier's are not counted
+    assert (card["parameters"], card["flops"]) == costs
     assert set(card["pipeline"]) >= {"faces", "registered", "motion", "features", "apex", "descriptor"}
 
 

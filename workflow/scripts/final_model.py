@@ -10,12 +10,14 @@ with job(snakemake):
     named = {"kind": options["learner"], "name": options["learner_name"], "classes": options["classes"]}
     todo = {"options": options["options"], "train": options["train"], "seed": options["seeds"][0]}
     fitted = fit_all(found, **named, **todo, device=device(snakemake), auxiliary=auxiliary(snakemake))
-    learnt, parameters = labelled_clips(found.table), None
+    learnt, spent = labelled_clips(found.table), {"parameters": None, "flops": None}
     if named["kind"] == "model":
-        network = registry.get("model", named["name"]).load()(len(named["classes"]), **options["options"])
-        parameters = sum(p.numel() for p in network.parameters())
+        from mer_lib.learning.costs import costs
+
+        method = registry.get("model", named["name"])
+        spent = costs(method, len(named["classes"]), options["options"], found.x.shape[1:])
     card = {
-        "made": made, "pipeline": given.pipeline, "synthetic": given.synthetic, "parameters": parameters,
+        "made": made, "pipeline": given.pipeline, "synthetic": given.synthetic, **spent,
         "experiment": snakemake.wildcards.experiment, "corpus": made["corpus"], "clips": len(learnt),
         "subjects": int(learnt["subject"].nunique()), "versions": provenance.versions(),
     }  # fmt: skip
