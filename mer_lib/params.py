@@ -417,6 +417,8 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> Settings:
     except (OSError, yaml.YAMLError) as error:
         raise BadInput(f"cannot be read: {' '.join(str(error).split())}", "correct it", file=path) from None
     merged = _merge(given, overrides or {})
+    if "name" in ((overrides or {}).get("auxiliary") or ""):  # another corpus, which has nothing of the file's
+        merged["auxiliary"] = overrides["auxiliary"]
     chosen = merged.get("experiments")
     if isinstance(chosen, str | list):
         papers = given.get("papers") if isinstance(given.get("papers"), dict) else {}

@@ -153,6 +153,15 @@ def test_two_corpora_side_by_side(lab):
     assert len(made) == len(set(made))
 
 
+def test_a_labs_own_auxiliary_corpus(lab):
+    """It is another corpus than the file's, of which nothing is left."""
+    found = lab.planned("paper_D", auxiliary=OWN[0], papers={"D": {"d_part": {"method": "part_based"}}})
+    read = {path.split("/")[1] for job in found if job.rule == "train_folds" for path in job.input}
+    assert read == {"synthetic", "mine"}
+    (problems,) = [job for job in found if job.rule == "set_problems"]
+    assert "results/mine/index_problems.csv" in problems.input and "results/mine/faces/0000.h5" in problems.input
+
+
 def test_two_corpora_of_one_adapter(planner):
     young = {"name": "young", "adapter": "synthetic", "subjects": 2}
     old = {"name": "old", "adapter": "synthetic", "seed": 7}

@@ -59,7 +59,10 @@ if workflow.is_main_process and not workflow.dryrun:
     for lock in Path(".snakemake/locks").glob("*.lock") if alone else []:
         lock.unlink(missing_ok=True)
 
-update_config(config, with_types(workflow.config_settings.config or {}))
+asked = with_types(workflow.config_settings.config or {})
+update_config(config, asked)
+if "name" in (asked.get("auxiliary") or ""):  # another corpus, which has nothing of the one in the file
+    config["auxiliary"] = asked["auxiliary"]
 SETTINGS = in_one_line(params.load, "params.yaml", config)
 CORPORA = {corpus.name: corpus for corpus in SETTINGS.all_corpora()}
 AUXILIARY = SETTINGS.auxiliary_corpus().name  # it trains where a network asks for it, and is never scored
