@@ -16,7 +16,7 @@ STAMP := .venv/.installed-$(KIND)
 $(shell find .venv -maxdepth 1 -name '.installed-*' ! -name '.installed-$(KIND)' -delete 2>/dev/null)
 BIN := .venv/bin
 
-.PHONY: run test test-slow lint setup setup-conda clean
+.PHONY: run test test-slow lint setup setup-conda lock clean
 run: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake all --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 final_model:gpu=1 faces_shard:gpu=1)
 
@@ -39,7 +39,11 @@ setup-conda:
 	python -m pip install --no-deps $(shell sed -nE 's/^ *"((facenet-pytorch|pyrender)==[^"]*)".*/\1/p' pyproject.toml)
 	python -m pip install --no-deps --editable .
 
-$(STAMP): pyproject.toml requirements/overrides-$(KIND).txt requirements/uv.txt tools/setup.sh
+# After a change of pyproject.toml: the versions and hashes of everything it brings.
+lock:
+	bash tools/lock.sh
+
+$(STAMP): pyproject.toml requirements/lock.txt requirements/overrides-$(KIND).txt requirements/uv.txt tools/setup.sh
 	PYTHON="$(PYTHON)" bash tools/setup.sh $(KIND)
 	touch $@
 

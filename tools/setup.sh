@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Leaves the environment in .venv: system libraries for OpenGL, a virtual environment, the packages of pyproject.toml.
+# Leaves the environment in .venv: system libraries for OpenGL, a virtual environment, the packages of
+# requirements/lock.txt, each file held to its hash, and torch, whose builds differ by machine.
 # Usage: tools/setup.sh cpu|gpu   (called by make setup)
 set -euo pipefail
 kind=$1
@@ -39,7 +40,7 @@ fi
 
 # An environment that was interrupted half way, or whose Python is gone, is made anew.
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(sed -n 's/^uv==//p' requirements/uv.txt)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
 
 # pip's find-links may stand in its settings instead of the environment; uv reads neither.
 : "${UV_FIND_LINKS:=$(.venv/bin/python -m pip config get global.find-links 2>/dev/null || true)}"
@@ -56,7 +57,11 @@ fi
 there=$(.venv/bin/python -c 'import torch; print("gpu" if torch.version.cuda else "cpu")' 2>/dev/null || true)
 replace=()
 if [ -n "$there" ] && [ "$there" != "$kind" ]; then replace=(--reinstall-package torch --reinstall-package torchvision); fi
-say "installing the packages of pyproject.toml ($kind${backend[*]:+, ${backend[*]}})"
-.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "${backend[@]}" "${replace[@]}" \
-    --override "requirements/overrides-$kind.txt" --group dev --editable .
+install() { .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "$@"; }
+lock=requirements/lock.txt
+say "installing the packages of $lock, then torch ($kind${backend[*]:+, ${backend[*]}})"
+install --require-hashes --no-deps --build-constraint "$lock" --requirement "$lock"
+install "${backend[@]}" "${replace[@]}" --constraint "$lock" --override "requirements/overrides-$kind.txt" \
+    torch torchvision
+install --no-deps --no-build-isolation --editable . # built by the setuptools of the lock
 say "done: .venv ($(du -sh .venv | cut -f1))"

@@ -12,6 +12,7 @@ from mer_lib.store import Store
 
 pytestmark = pytest.mark.slow
 GONE = "synthetic/s01"
+STAGES = ("render", *(f"{stage}@synthetic" for stage in ("faces", "registered", "features", "train", "report")))
 NAMES = re.compile(rb"synthetic/s01(?!\d)|(?<!\w)s01_\d\d(?!\d)")  # the person, their clips
 
 
@@ -30,7 +31,7 @@ def finished(mini, tmp_path_factory) -> Project:
     summary = project.root / "results/synthetic/summary.txt"
     for told in ("the first version\n", summary.read_text(encoding="utf-8")):
         summary.write_text(told, encoding="utf-8")
-        done = project.run("dvc", "commit", "--force")
+        done = project.run("dvc", "commit", "--force", *STAGES)
         assert done.rc == 0, done.output
         git(project, "add", ".")
         git(project, "commit", "--quiet", "-m", told.splitlines()[0])
