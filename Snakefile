@@ -41,4 +41,5 @@ onsuccess:
 
 
 onerror:
+    leave_queue(log)
     say_problems()

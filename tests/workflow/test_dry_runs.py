@@ -2,10 +2,12 @@
 
 import re
 import time
+from graphlib import TopologicalSorter
 
 import cv2
 import numpy as np
 import pytest
+import yaml
 from running import TRACEBACK, count, jobs
 
 from mer_lib import registry
@@ -207,3 +209,40 @@ def test_values_on_the_command_line_have_their_types(planner):
     done = planner.run("snakemake", "all", "-n", "--cores", "1", "--config", *written)
     assert done.rc == 0, done.output
     assert count(jobs(done.output))["train_folds"] == 8
+
+
+@pytest.mark.parametrize("profile", ["slurm", "cluster-generic"])
+def test_a_cluster_runs_the_same_jobs(planner, profile):
+    alone = planner.snakemake("all", "-n")
+    done = planner.run("snakemake", "all", "-n", "--workflow-profile", f"profiles/{profile}")
+    assert done.rc == 0, done.output
+    first, second = (re.findall(r"^\w+ +\d+$", plan.output, flags=re.M) for plan in (alone, done))
+    assert first == second and len(first) > 20
+
+
+def submitted(found, profile) -> dict:
+    """Job -> the name of what it is submitted in: itself, or the group of connected jobs that a profile puts it in.
+    Groups of which several are submitted as one are all taken together, which is the worst they can be."""
+    maker = {path: job for job in found for path in job.output}
+    label = {job: profile["groups"].get(job.rule, job.output[0]) for job in found}
+    name = {job: label[job] if label[job] in profile["group-components"] else job.output[0] for job in found}
+    for job in found:
+        for above in {maker[path] for path in job.input if path in maker}:
+            if label[job] == label[above]:
+                old, new = name[above], name[job]
+                name = {each: new if was == old else was for each, was in name.items()}
+    return name
+
+
+def test_no_group_of_a_cluster_waits_for_itself(lab):
+    """Neither by views, made from an apex that was spotted in the same shard, nor by tables that read tables."""
+    profile = yaml.safe_load((lab.root / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
+    found = lab.planned("all", "multiview", "controls", "paper_C", corpora=OWN)
+    assert {"spot_shard", "register_views", "yaw_curve", "controls_table", "set_table"} <= set(count(found))
+    name = submitted(found, profile)
+    assert len(set(name.values())) < len(found) / 2
+    maker = {path: job for job in found for path in job.output}
+    waits = {each: set() for each in name.values()}
+    for job in found:
+        waits[name[job]] |= {name[maker[path]] for path in job.input if path in maker} - {name[job]}
+    TopologicalSorter(waits).prepare()  # raises CycleError

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -279,6 +280,14 @@ def say_summary():
     for summary in (Path(f"results/{corpus}/summary.txt") for corpus in CORPORA):
         if summary.exists():
             print(summary.read_text(encoding="utf-8"), end="")
+
+
+def leave_queue(logs):
+    """Take what a cancelled run has left out of Slurm's queue. The plugin misses the jobs that it is submitting, or asking
+    after, when Ctrl-C comes; all of a run's jobs bear its id as their name."""
+    told = "".join(Path(log).read_text(encoding="utf-8") for log in logs)
+    for run in re.findall(r"^SLURM run ID: (\S+)", told, flags=re.M):
+        subprocess.run(["scancel", f"--name={run}"], check=False)
 
 
 def say_problems():
