@@ -83,7 +83,7 @@ rule saliency_maps:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=lambda wc, attempt: learning_mb(wc) * attempt,
+        mem_mb=growing(learning_mb),
     params:
         made=SALIENCY.made,
     script:
