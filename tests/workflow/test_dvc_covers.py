@@ -289,7 +289,13 @@ def test_what_a_stage_reads_is_made_before_it():
         for dep in declared["deps"]:
             if dep.startswith(("results/", "data/")):
                 assert dep.replace("data/${item.corpus}", "data/synthetic") in made, f"{stage} reads {dep}"
-        for out in [*declared.get("outs", []), *declared.get("metrics", [])]:
+        for out in [out for kind in ("outs", "metrics", "plots") for out in declared.get(kind, [])]:
             path = out if isinstance(out, str) else next(iter(out))
             assert path not in made
             made.append(path)
+
+
+def test_no_output_keeps_a_stage_out_of_the_run_cache():
+    """DVC remembers no run of a stage with an output that is in git and neither metric nor plot."""
+    for stage, declared in STAGES.items():
+        assert all(isinstance(out, str) for out in declared["outs"]), stage
