@@ -56,29 +56,47 @@ class Ledger:
             except ValueError:  # half an entry says nothing
                 continue
 
-    def check(self, paths: Iterable[str | Path], known: Callable[[Path], bool] = lambda path: False) -> None:
+    def check(
+        self,
+        paths: Iterable[str | Path],
+        known: Callable[[Path], bool] = lambda path: False,
+        broken: Callable[[Path], None] = lambda path: None,
+    ) -> None:
         """Refuse inputs that are gone, and those whose bytes are not those that were written; what is there instead is
         moved to ``broken`` beside the entries' folder: somebody may have put it there.
 
-        ``known``: whether a file with other bytes is a version that git or DVC has put there, which is no damage.
-        Raises BadInput.
+        ``known``: whether a file with other bytes is a version that git or DVC has put there, which is no damage;
+        ``broken`` is told of one that is damaged, before it is moved. Raises BadInput.
         """
         for path in map(Path, paths):
-            if not path.exists():  # removed under the run, or found broken by another job just now
-                raise BadInput("is not there any more", "run again: what a rule makes is made anew", file=path)
-            entry = self.entry(path)
-            if entry is None or content(path) == entry["digest"]:
-                continue
-            if known(path):
-                self._place(path).unlink(missing_ok=True)
-                continue
-            aside = self._folder.with_name("broken") / path
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.unlink(missing_ok=True)
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(path, aside)
-            told = f"its bytes are not those that were written, so it was moved to {aside}"
-            raise BadInput(told, "run again: it is made anew", file=path)
+            try:
+                aside = self._refused(path, known, broken)
+            except FileNotFoundError:  # removed under the run, or moved aside by another job just now
+                raise BadInput(
+                    "is not there any more", "run again: what a rule makes is made anew", file=path
+                ) from None
+            if aside:
+                told = f"its bytes are not those that were written, so it was moved to {aside}"
+                raise BadInput(told, "run again: it is made anew", file=path)
+
+    def _refused(self, path: Path, known: Callable[[Path], bool], broken: Callable[[Path], None]) -> Path | None:
+        """Where a broken file was moved to; None for one that is whole, or nobody knows."""
+        path.stat()
+        entry = self.entry(path)
+        if entry is None or content(path) == entry["digest"]:
+            return None
+        if known(path):
+            self._place(path).unlink(missing_ok=True)
+            return None
+        broken(path)
+        aside = self._folder.with_name("broken") / path
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        taken = aside.with_name(f".{aside.name}.{os.getpid()}")
+        shutil.move(path, taken)  # of two jobs that read it one comes first
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.unlink(missing_ok=True)
+        taken.rename(aside)
+        return aside
 
     def _place(self, path: str | Path) -> Path:
         name = hashlib.sha256(os.path.normpath(path).encode()).hexdigest()[:32]

@@ -56,6 +56,22 @@ def test_damage_is_named_and_moved_aside(ledger, tmp_path, damage):
     assert (tmp_path / ".mer/broken/soup.csv").read_bytes() == b"again"
 
 
+def test_of_two_jobs_that_read_a_broken_file_one_moves_it(ledger, tmp_path, monkeypatch):
+    """The other one, which saw it a moment before, says that it is gone, and what was kept stays."""
+    enter(ledger, "soup.csv", "a,b\n1,2\n")
+    (tmp_path / "soup.csv").write_text("spoiled")
+
+    def meanwhile(path):
+        with pytest.raises(BadInput, match="moved to"):
+            ledger.check([path])
+        return False
+
+    with pytest.raises(BadInput, match="is not there any more"):
+        ledger.check(["soup.csv"], known=meanwhile)
+    assert [file.name for file in (tmp_path / ".mer/broken").iterdir()] == ["soup.csv"]
+    assert (tmp_path / ".mer/broken/soup.csv").read_text() == "spoiled"
+
+
 def test_a_damaged_folder_goes_as_a_whole(ledger, tmp_path):
     (tmp_path / "s01").mkdir()
     (tmp_path / "s01/a.avi").write_bytes(b"film")

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -28,9 +29,20 @@ DISK = {
 LEDGER = ".mer/made"
 
 
+def cached():
+    """The folder of DVC's cached files; None where there is no DVC."""
+    told = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+    return Path(told, "files", "md5") if told else None
+
+
+def files_of(path):
+    return [file for file in provenance.files_below(path) if not file.name.startswith(".snakemake")]
+
+
 def versioned(path):
-    """Whether git or DVC has put these very bytes there: a branch was switched, results were pulled."""
-    cache = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+    """Whether git or DVC has put these very bytes there: a branch was switched, results were pulled. Never no bytes: a
+    crash leaves files empty, no output is, and git knows the empty file from elsewhere."""
+    objects = cached()
 
     def in_git(file):
         blob = subprocess.run(["git", "hash-object", file], capture_output=True, text=True).stdout.strip()
@@ -38,10 +50,22 @@ def versioned(path):
 
     def in_dvc(file):
         digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-        return bool(cache) and Path(cache, "files", "md5", digest[:2], digest[2:]).exists()
+        return bool(objects) and Path(objects, digest[:2], digest[2:]).exists()
 
-    files = [file for file in provenance.files_below(path) if not file.name.startswith(".snakemake")]
-    return bool(files) and all(in_dvc(file) or in_git(file) for file in files)
+    files = files_of(path)
+    return bool(files) and all(file.stat().st_size and (in_dvc(file) or in_git(file)) for file in files)
+
+
+def uncache(path):
+    """Take broken bytes out of DVC's cache as well, where they are a link to it, or DVC would bring them back."""
+    objects = cached()
+    for file in files_of(path) if objects else ():
+        if file.is_symlink() and objects in file.resolve().parents:
+            shutil.move(file.resolve(), file)
+        elif file.stat().st_nlink > 1:
+            for twin in objects.glob("*/*"):
+                if twin.samefile(file):
+                    twin.unlink()
 
 
 @contextmanager
@@ -55,7 +79,7 @@ def job(snakemake):
     logging.captureWarnings(True)
     ledger, inputs = Ledger(LEDGER), list(snakemake.input)
     try:
-        ledger.check(inputs, known=versioned)
+        ledger.check(inputs, known=versioned, broken=uncache)
         yield
         made = {"rule": snakemake.rule, "params": dict(snakemake.params.items()), "inputs": inputs}
         ledger.enter(snakemake.output, **made)
