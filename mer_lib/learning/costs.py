@@ -34,6 +34,27 @@ def flops(network: nn.Module, shape: tuple[int, ...]) -> int:
     return counter.get_total_flops()
 
 
+def kept_mb(network: nn.Module, shape: tuple[int, ...]) -> float:
+    """MB of what a network in training keeps of one sample (..., C) for its gradient: a job needs up to twice as much.
+
+    The memory of the process grows by the gradients of these values as well, while they are computed.
+    """
+    device, kept = next(network.parameters()).device, []
+    for count in (2, 4):
+        seen: dict[int, int] = {}
+
+        def keep(tensor: torch.Tensor, seen: dict[int, int] = seen) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            seen[storage._cdata] = storage.nbytes()
+            return tensor
+
+        x = torch.zeros(count, *shape, device=device).movedim(-1, 1).contiguous()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            network.train()(x)
+        kept.append(sum(seen.values()))
+    return (kept[1] - kept[0]) / 2 / 1e6
+
+
 def _recurrent(x, into, back, *rest, **named) -> int:
     """Of a layer of an LSTM over (T, N, D), one operation of torch on a CPU; its weights are (4H, D) and (4H, H)."""
     steps, batch, _ = x

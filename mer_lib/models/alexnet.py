@@ -21,6 +21,7 @@ UNITS = 4096
     side=224,
     parameters=57016131,
     flops=1420209536,
+    sample_mb=8,
     paper="Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks (2017)",
     doi="10.1145/3065386",
     year=2017,

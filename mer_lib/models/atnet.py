@@ -22,6 +22,7 @@ GRID, UNITS = 7, 128  # rows and columns that motion is averaged over, units of 
     frames=11,
     parameters=5049539,
     flops=474703616,
+    sample_mb=9,
     paper="Peng, Wang, Bi, Shi, Zhou, Chen: A novel apex-time network for cross-dataset micro-expression recognition "
     "(2019)",
     doi="10.1109/ACII.2019.8925525",

@@ -25,6 +25,7 @@ WIDTHS = (16, 32, 64)
     side=128,
     parameters=11178051,
     flops=1184369664,
+    sample_mb=14,
     chosen="It sees what changes instead of the frame; Adam; trained from scratch.",
     paper="Lu, Kasabov, Lu: Multi-view geometry consistency network for facial micro-expression recognition from "
     "various perspectives (2021)",

@@ -25,6 +25,7 @@ TINY = 1e-8
     side=224,
     parameters=8202048,
     flops=2900867072,
+    sample_mb=40,
     paper="Van Quang, Chun, Tokuyama: CapsuleNet for micro-expression recognition (2019)",
     doi="10.1109/FG.2019.8756544",
     year=2019,

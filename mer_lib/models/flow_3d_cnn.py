@@ -22,6 +22,7 @@ WIDTHS = (1, 16, 32, 64)
     frames=16,
     parameters=3355907,
     flops=1195377408,
+    sample_mb=46,
     paper="Li, Wang, See, Liu: Micro-expression recognition based on 3D flow convolutional neural network (2019)",
     doi="10.1007/s10044-018-0757-5",
     year=2019,

@@ -17,6 +17,7 @@ from mer_lib.registry import register
     side=224,
     parameters=5604611,
     flops=1982958592,
+    sample_mb=46,
     paper="Wang, Peng, Bi, Chen: Micro-attention for micro-expression recognition (2020)",
     doi="10.1016/j.neucom.2020.06.005",
     year=2020,

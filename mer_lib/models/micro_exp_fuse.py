@@ -24,6 +24,7 @@ REGIONS = 2
     frames=96,
     parameters=177088515,
     flops=1629421312,
+    sample_mb=46,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",
@@ -78,6 +79,7 @@ def micro_exp_fuse_intermediate_18(
     frames=96,
     parameters=177221123,
     flops=1629684224,
+    sample_mb=46,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",

@@ -21,6 +21,7 @@ FILTERS, POOL = 32, 3
     frames=96,
     parameters=44241667,
     flops=2811871488,
+    sample_mb=92,
     paper="Reddy, Karri, Dubey, Mukherjee: Spontaneous facial micro-expression recognition using 3D spatiotemporal "
     "convolutional neural networks (2019)",
     doi="10.48550/arXiv.1904.01390",

@@ -24,6 +24,7 @@ KERNEL, POOL = (15, 3, 3), 3  # steps first: the paper writes 3×3×15
     frames=32,
     parameters=905227,
     flops=4468398512,
+    sample_mb=140,
     chosen="Widths, frames, dropout, spiking neuron and its input are not given: 8 filters, 16 hidden maps, blocks of "
     "16 and 32, 128 units, 32 frames, dropout .5, 8 maps of leaky neurons that read thresholded changes; the 3-D "
     "convolution is not padded, as in MicroExpSTCNN; the last state of each direction goes on; fusion joins the "

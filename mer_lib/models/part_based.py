@@ -21,6 +21,7 @@ SCALE = 4.0  # pixels of flow: what an expression moves comes to about 1, as Ima
     side=128,
     parameters=11309385,
     flops=1184630272,
+    sample_mb=14,
     needs="auxiliary",
     chosen="Optimiser, rate, batch, epochs, widths, input size and factor of magnification are not given: Adam 1e-4, "
     "batch 32, 30 epochs, 128 units a part, flow at 128×128 as u, v and its length, magnified 4 times; the joined "
@@ -48,6 +49,7 @@ def part_based(
     side=128,
     parameters=11342539,
     flops=1184630272,
+    sample_mb=14,
     needs="auxiliary",
     chosen="As part_based; λ is not given: .1 throughout. Gradient reversal instead of the printed minus sign, which a "
     "single optimiser would follow by making the discriminator worse; its units are those of a part.",

@@ -24,6 +24,7 @@ LIGHT = 0.2  # standard deviation of their contrast (log)
     frames=12,
     parameters=585379,
     flops=1201677312,
+    sample_mb=72,
     paper="Takalkar, Xu: Image based facial micro-expression recognition using deep learning on small datasets (2017)",
     doi="10.1109/DICTA.2017.8227443",
     year=2017,

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mer_lib import registry, weights
-from mer_lib.learning.costs import flops
+from mer_lib.learning.costs import flops, kept_mb
 from mer_lib.learning.learner import Fitted, Recipe, Task, make
 from mer_lib.learning.network import Network
 
@@ -113,6 +113,18 @@ def test_it_has_the_parameters_and_operations_it_declares(name):
         network = entry.load()(3, **entry.options)
     assert sum(p.numel() for p in network.parameters()) == entry.meta["parameters"]
     assert flops(network, shape(name, entry.options)) == entry.meta["flops"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_job_asks_for_the_memory_of_its_batch(name):
+    """What is kept of a sample, once for its values and once for their gradients, is in what the job asks for."""
+    entry = NETWORKS[name]
+    device = "cpu" if name == "multiview_net" else "meta"
+    with torch.device(device):
+        network = entry.load()(3, **entry.options)
+    kept = kept_mb(network, shape(name, entry.options))
+    assert kept < entry.meta.get("sample_mb", 4), "declare what a sample needs"
+    assert entry.meta.get("sample_mb", 0) < 4 * kept, "and no more"
 
 
 def test_operations_are_those_of_pen_and_paper():

@@ -326,8 +326,12 @@ def scans_of(wc):
 
 def learning_mb(wc):
     """Memory of a learning job in MB. A network's weights, their gradients and what Adam keeps of both are 16 bytes a
-    parameter, which exceeds 2 GB for the largest; a classifier and a small network need the rest alone."""
-    return 2000 + 16 * (learner_of(wc.experiment).meta.get("parameters") or 0) // 10**6
+    parameter, which exceeds 2 GB for the largest; beside them stands what it keeps of each sample of a batch. A
+    classifier and a small network need the rest alone."""
+    declared, views = learner_of(wc.experiment).meta, len(SETTINGS.views.yaws) if reads_views(dict(wc)) else 0
+    samples = len(plan(wc.corpus)[0]) * (1 + views)
+    batch = min(samples, NAMED[wc.experiment].train.batch) * declared.get("sample_mb", 0)
+    return 2000 + 16 * (declared.get("parameters") or 0) // 10**6 + batch
 
 
 def made_of_subject(wc):
