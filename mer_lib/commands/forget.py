@@ -26,11 +26,13 @@ from mer_lib.problems import BadInput
 
 RESULTS = Path("results")
 LOCK = Path(".mer/run.lock")
-UNFINISHED = (".mer/finished", ".mer/folds", ".mer/broken")  # pieces without a name, of whomever
+UNFINISHED = (".mer/finished", ".mer/folds", ".mer/broken", ".dvc/tmp/exps")  # pieces without a name, of whomever
 CARRIERS = ("logs", ".mer", ".snakemake", "dvc_plots", ".dvc/tmp")
 RECORDS = (Path(".snakemake/metadata"), Path(".snakemake/incomplete"))
+ENVIRONMENTS = {"conda", "conda-archive", "singularity"}  # below .snakemake: programs, and many of them
 APART = {".git", ".venv", "data", "results", *(carrier.partition("/")[0] for carrier in CARRIERS)}
 _SHOWN = 5
+_LARGEST = 1 << 26  # bytes of somebody's own file that is looked into: beyond lie recordings
 
 
 @dataclass(frozen=True)
@@ -210,16 +212,16 @@ def _records(gone: list[Path]) -> Iterator[Path]:
 
 def _carriers(trace: Trace) -> Iterator[Path]:
     """Unfinished pieces, which nobody can tell apart, and files in logs and caches that name them."""
-    pieces = [path for folder in UNFINISHED for path in files_below(Path(folder))]
-    yield from pieces
-    yield from (path for folder in CARRIERS for path in files_below(Path(folder)) if trace.in_file(path))
+    yield from (path for folder in UNFINISHED for path in files_below(Path(folder)))
+    held = (path for folder in CARRIERS for path in files_below(Path(folder)) if path.parts[1] not in ENVIRONMENTS)
+    yield from filter(trace.in_file, held)
 
 
 def _elsewhere() -> Iterator[Path]:
     """The other files of this folder, which are somebody's own."""
     for path in sorted(Path().iterdir()):
         if path.name not in APART and path.name != forgotten.FILE:
-            yield from files_below(path)
+            yield from (file for file in files_below(path) if file.lstat().st_size <= _LARGEST)
 
 
 def _remove(path: Path) -> None:

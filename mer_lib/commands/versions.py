@@ -12,7 +12,7 @@ import yaml
 
 from mer_lib.commands.traces import Trace, files_below
 
-FOLDER, CACHE = Path(".dvc"), ".dvc/cache"
+FOLDER, CACHE, DATA = Path(".dvc"), ".dvc/cache", "data"
 _RECORDS = ("dvc.lock", "*.dvc")
 
 
@@ -20,7 +20,7 @@ def objects(trace: Trace, gone: Iterable[Path]) -> list[Path]:
     """The files of DVC's cache that belong to the paths ``gone``, and any others that name the person.
 
     Which belong is told by ``dvc.lock``, ``*.dvc`` and DVC's run cache, as they are and as any commit has them. What
-    something else needs as well stays, unless it names the person.
+    something else needs as well stays, unless it names the person; recordings and sheets of others are not looked into.
     """
     if not FOLDER.is_dir():
         return []
@@ -29,12 +29,14 @@ def objects(trace: Trace, gone: Iterable[Path]) -> list[Path]:
     known = {out for found in (*runs.values(), *_recorded()) for out in found}
     theirs: set[str] = set()
     others: set[str] = set()
+    media: set[str] = set()
     for out, digest in known:
         for path, each in ((out, digest), *_members(cache, out, digest)):
-            (theirs if _touches(path, gone) else others).add(each)
-    found = {place for digest in theirs - others if (place := _place(cache, digest)).exists()}
+            (theirs if _touches(path, gone) else media if path.is_relative_to(DATA) else others).add(each)
+    found = {place for digest in theirs - others - media if (place := _place(cache, digest)).exists()}
     found |= {path for path, outs in runs.items() if any(_touches(out, gone) for out, _ in outs)}
-    return sorted(found.union(path for path in files_below(cache) if path not in found and trace.in_file(path)))
+    apart = found | {_place(cache, digest) for digest in media}
+    return sorted(found.union(path for path in files_below(cache) if path not in apart and trace.in_file(path)))
 
 
 def remains() -> Iterator[str]:

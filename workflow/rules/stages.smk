@@ -344,7 +344,7 @@ def pipeline_of(wc):
     return SETTINGS.pipeline(descriptor, pairs_read(descriptor) or "onset_apex")  # which it shows anyway
 
 
-def sources(wc):
+def media(wc):
     """What a shard's clips are read from: the files themselves, or the subjects' folders where a rule renders them."""
     rows, folders = shards(wc.corpus)[wc.shard], roots(wc.corpus)
     found = [os.path.join(folders[dataset], source) for dataset, source in zip(rows["dataset"], rows["source"])]
@@ -353,10 +353,15 @@ def sources(wc):
     return list(dict.fromkeys(found))
 
 
+def sources(wc):
+    """Of these the inputs of a rule: Snakemake takes a brace in a name for a wildcard, so such media are digested only."""
+    return [path for path in media(wc) if not set("{}") & set(path)]
+
+
 def media_digest(wc):
     """Sizes and times of a shard's media: a file replaced by an older one, or a frame inside a folder, is a change that
     Snakemake does not see."""
-    return None if is_synthetic(wc.corpus) else provenance.stat_digest(sources(wc))
+    return None if is_synthetic(wc.corpus) else provenance.stat_digest(media(wc))
 
 
 def spotted_apex(wc):
