@@ -232,6 +232,22 @@ def test_options_and_their_choice_are_in_the_paper():
     assert "for 8 epochs, the loss weighted by inverse class frequency." in text
 
 
+def test_a_networks_recipe_and_budget_are_told():
+    """Its own values over its method's recipe over the block that all share."""
+    settings = (
+        "train: {optimizer: adam, lr: 5.0e-5, batch: 256, epochs: 800, max_steps: null, selection: fixed}\n"
+        "recipes: {ststnet: {lr: 0.25, batch: 12, epochs: 300}}\n"
+        "experiments: {ststnet: {method: ststnet, train: {lr: 0.5, max_steps: 128}}, bi_woof: bi_woof}\n"
+    )
+    data = replace(made_up(), settings=settings)
+    text = shown(data, "methods")
+    assert "learning rate of 0.5, in batches of 12, for at most 128 steps within 300 epochs." in text
+    told = shown(data, "leaderboard")
+    assert "small budget" in told and "ststnet (128 steps at most; its recipe: 300 epochs)." in told
+    whole = replace(data, settings=settings.replace(", max_steps: 128", ""))
+    assert "small budget" not in shown(whole, "leaderboard") and "for 300 epochs" in shown(whole, "methods")
+
+
 def test_a_figure_in_the_paper_says_whose_it_is():
     text = shown(made_up(), "methods")
     for name in ("baseline_linear", "baseline_rbf"):

@@ -18,8 +18,9 @@ import yaml
 from mer_lib.provenance import files_below
 
 BIN = Path(sys.executable).parent
-# The smallest run that still has two shards, two groups of folds and two seeds.
+# The smallest run that still has two shards, two groups of folds and two seeds; without the larger networks.
 MINI = {
+    "experiments": {"bi_woof": "bi_woof", "ststnet": "ststnet"},
     "synthetic": {"subjects": 3, "clips": 2, "size": 160, "fps": 80},
     "scans": {"people": 2, "shots": 1},
     "depth": {"epochs": 1},
@@ -111,11 +112,12 @@ class Project:
         return jobs(done.output)
 
     def settings(self, **changes) -> None:
-        """Write values into the copy's params.yaml."""
+        """Write values into the copy's params.yaml; experiments are replaced, of other blocks what is given."""
         file = self.root / "params.yaml"
         given = yaml.safe_load(file.read_text(encoding="utf-8"))
         for name, value in changes.items():
-            given[name] = {**given[name], **value} if isinstance(value, dict) else value
+            whole = name == "experiments" or not isinstance(value, dict)
+            given[name] = value if whole else {**given[name], **value}
         file.write_text(yaml.safe_dump(given, sort_keys=False), encoding="utf-8")
 
     @contextmanager

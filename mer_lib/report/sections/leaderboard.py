@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
+from mer_lib import registry
 from mer_lib.evaluation.leaderboard import FULL
 from mer_lib.registry import register
-from mer_lib.report import figures, ui
+from mer_lib.report import figures, recipes, ui
 from mer_lib.report.data import ReportData
 
 COLUMNS = (
@@ -37,7 +38,7 @@ def section(data: ReportData) -> Markup | None:
         ),
         ui.table("Results on the whole corpus", COLUMNS, groups, synthetic=data.synthetic, text=TEXT),
     ]
-    blocks += [ui.paragraph(told) for told in _unequal(data, full)]
+    blocks += [ui.paragraph(told) for told in (*_unequal(data, full), *_budgets(data, full))]
     if len(board) > len(full):
         blocks.append(_parts(data, board))
     return Markup("\n").join(blocks)
@@ -53,6 +54,18 @@ def _unequal(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
                 f"Scored on fewer than the {rows['clips'].max()} clips of the others, so that the order says little: "
                 f"{named}. The differences below are of the clips that both of a pair predicted."
             )
+
+
+def _budgets(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
+    """A warning that names the networks whose training was cut short: their figures are not their papers' methods'."""
+    settings = recipes.read(data.settings)
+    found = []
+    for row in full.drop_duplicates("experiment").itertuples():
+        train = recipes.train(settings, row.experiment, row.method)
+        if row.method in registry.entries("model") and train.get("max_steps"):
+            found.append(f"{row.experiment} ({train['max_steps']} steps at most; its recipe: {train['epochs']} epochs)")
+    if found:
+        yield f"Trained on a small budget, so that figures say what that is worth and no more: {ui.listing(found)}."
 
 
 def _headings(data: ReportData, full: pd.DataFrame) -> pd.Series:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-import yaml
 from markupsafe import Markup
 
 from mer_lib import registry
 from mer_lib.evaluation.leaderboard import FULL
 from mer_lib.registry import register
-from mer_lib.report import ui
+from mer_lib.report import recipes, ui
 from mer_lib.report.data import ReportData
 
 HOLM = "Holm: A simple sequentially rejective multiple test procedure (1979), Scandinavian Journal of Statistics 6"
@@ -29,7 +28,7 @@ def section(data: ReportData) -> Markup | None:
     """What was done, in sentences that may be copied, with the works to cite."""
     if not data.metrics:
         return None
-    settings = yaml.safe_load(data.settings) if data.settings else {}
+    settings = recipes.read(data.settings)
     cited: list[str] = []
     sentences = [
         *_corpus(data),
@@ -79,10 +78,10 @@ def _stages(settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
 def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
     """A sentence for each ranked experiment, with its own overrides of the training recipe."""
     for row in _ranked(data.leaderboard).itertuples():
-        own = _own(settings, row.experiment)
+        own = recipes.own(settings, row.experiment)
         network = row.method in registry.entries("model")
         name, source = _named("model" if network else "descriptor", row.method, cited)
-        train = {**settings.get("train", {}), **own.get("train", {})}
+        train = recipes.train(settings, row.experiment, row.method)
         if network and train:
             yield (
                 f"{name}{source} was trained with {OPTIMIZERS[train['optimizer']]} at a learning rate of "
@@ -95,13 +94,6 @@ def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> I
             yield f"{name}{source} features were classified ({classifier}{balanced})."
         else:
             yield f"{name}{source} was evaluated."
-
-
-def _own(settings: dict[str, Any], experiment: str) -> dict[str, Any]:
-    """What the settings say of one experiment or baseline beyond its method."""
-    named = {**(settings.get("baselines") or {}), **settings.get("experiments", {})}
-    own = named.get(experiment)
-    return own if isinstance(own, dict) else {}
 
 
 def _classifier(settings: dict[str, Any], own: dict[str, Any]) -> str | None:
@@ -125,7 +117,8 @@ def _classifier(settings: dict[str, Any], own: dict[str, Any]) -> str | None:
 def _epochs(train: dict[str, Any]) -> str:
     if train["selection"] == "inner":
         return f"at most {train['epochs']} epochs, the best of them chosen on training subjects held out for that"
-    return f"{train['epochs']} epochs"
+    steps = train.get("max_steps")
+    return f"at most {steps} steps within {train['epochs']} epochs" if steps else f"{train['epochs']} epochs"
 
 
 def _evaluation(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
