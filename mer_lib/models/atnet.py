@@ -28,7 +28,7 @@ GRID, UNITS = 7, 128  # rows and columns that motion is averaged over, units of 
     doi="10.1109/ACII.2019.8925525",
     year=2019,
     chosen="a ResNet of ten layers on the apex; motion from the onset to ten frames around the apex, as means of u, v "
-    "and strain on a grid of 7×7, for an LSTM of 128 units; not trained on macro-expressions first",
+    "and strain on a grid of 7×7, for an LSTM of 128 units; not trained on macro-expressions first; the recipe is ours",
 )
 def atnet(classes: int, *, frames: int = 11, dropout: float = 0.5) -> nn.Module:
     """Apex-time network: ResNet-10 on the apex, LSTM on the motion around it.

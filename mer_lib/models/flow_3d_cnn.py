@@ -27,7 +27,8 @@ WIDTHS = (1, 16, 32, 64)
     doi="10.1007/s10044-018-0757-5",
     year=2019,
     chosen="Only the paper's abstract and what others report of it were at hand: three streams of 3-D convolutions on "
-    "grey values and both components of flow are theirs; layers, 16 frames of 64×64 and dropout are ours.",
+    "grey values and both components of flow are theirs; layers, 16 frames of 64×64, dropout and recipe "
+    "are ours.",
 )
 def flow_3d_cnn(classes: int, *, frames: int = 16, dropout: float = 0.5) -> nn.Module:
     """Three streams of 3-D convolutions on grey values, u and v at 64×64 over 16 frames, joined by a dense layer.

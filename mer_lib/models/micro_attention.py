@@ -22,7 +22,7 @@ from mer_lib.registry import register
     doi="10.1016/j.neucom.2020.06.005",
     year=2020,
     chosen="a unit is a 1×1 convolution over the maps behind both convolutions of a block and a sigmoid, which weigh "
-    "the block's residual; dropout before the last layer; not trained on macro-expressions first",
+    "the block's residual; dropout before the last layer; not trained on macro-expressions first; the recipe is ours",
 )
 def micro_attention(classes: int, *, dropout: float = 0.5) -> nn.Module:
     """Micro-Attention on the apex frame at 224×224. ``dropout`` is the share of the 512 last features dropped."""

@@ -22,7 +22,8 @@ FILTERS, UNITS = (6, 16), 1024
     paper="Gan, Liong, Yau, Huang, Tan: OFF-ApexNet on micro-expression recognition system (2019)",
     doi="10.1016/j.image.2019.02.005",
     year=2019,
-    chosen="ReLU and max pools; dropout of .5 behind both dense layers; pixels are 0 to 1; strain is read and not used",
+    chosen="ReLU and max pools; dropout of .5 behind both dense layers; pixels are 0 to 1; strain is read and not "
+    "used; the recipe is ours",
 )
 def offapexnet(classes: int, *, dropout: float = 0.5) -> nn.Module:
     """OFF-ApexNet on u and v at 28×28. ``dropout`` is the share of the 1,024 units of each dense layer dropped."""

@@ -23,6 +23,7 @@ STREAMS = (3, 5, 8)
     paper="Liong, Gan, See, Khor, Huang: Shallow triple stream three-dimensional CNN (STSTNet) (2019)",
     doi="10.1109/FG.2019.8756567",
     year=2019,
+    chosen="dropout of .5 and the recipe are those of the authors' code: the paper names neither",
 )
 def ststnet(classes: int, *, dropout: float = 0.5, batch_norm: bool = False) -> nn.Module:
     """STSTNet on u, v and strain at 28×28: 1,651 parameters for three classes, 1,683 with batch norm.

@@ -29,7 +29,7 @@ LIGHT = 0.2  # standard deviation of their contrast (log)
     doi="10.1109/DICTA.2017.8227443",
     year=2017,
     chosen="Only the paper's abstract and what others report of it were at hand: number and size of layers, picture "
-    "size, reach of the augmentation, and that a clip's pictures vote by their mean probability, are ours.",
+    "size, reach of the augmentation, recipe, and that a clip's pictures vote by their mean probability, are ours.",
 )
 def takalkar_cnn(classes: int, *, frames: int = 12, dropout: float = 0.5, augment: bool = True) -> nn.Module:
     """A plain 2-D network on grey pictures at 128×128, trained on every frame and on synthetic copies of them.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mer_lib import params
+from mer_lib import params, registry
 from mer_lib.geometry.depth_net import STRIDE
 from mer_lib.problems import BadInput
 
@@ -49,6 +49,12 @@ def test_every_option_is_used(leaf):
     )
     whole = re.search(rf"(SETTINGS|self|settings)\.{block}\b(\.model_dump|\.{key}\b)?", code)
     assert whole, f"nothing reads {leaf}"
+
+
+def test_every_network_has_a_recipe():
+    """STSTNet's is what all others start from."""
+    recipes = yaml.safe_load(TEXT)["recipes"]
+    assert set(registry.entries("model")) - set(recipes) == {"ststnet", "ststnet_published"}
 
 
 def keywords(function) -> set[str]:

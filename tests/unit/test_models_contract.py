@@ -33,20 +33,28 @@ SMALL = {
 }
 # Learning rate and steps of Adam within which eight samples are known by heart.
 BY_HEART = {
+    "alexnet": (1e-4, 20),
     "atnet": (1e-3, 30),
     "attention_resnet18": (1e-3, 60),
     "attention_small": (3e-3, 60),
+    "capsulenet": (1e-3, 20),
+    "dssn": (1e-3, 30),
     "dual_inception": (1e-3, 60),
     "flow_3d_cnn": (1e-3, 30),
+    "micro_attention": (1e-3, 60),
     "micro_exp_fuse_intermediate": (1e-4, 30),
     "micro_exp_fuse_intermediate_18": (1e-4, 30),
     "micro_exp_fuse_late": (1e-4, 30),
     "micro_exp_fuse_late_18": (1e-4, 30),
     "micro_exp_stcnn": (1e-3, 40),
     "micro_exp_stcnn_18": (1e-3, 40),
+    "mjfn": (1e-3, 60),
+    "mjfn_avg": (1e-3, 80),
     "mjfn_bbn": (3e-4, 100),
     "multiview_net": (1e-2, 40),
     "offapexnet": (1e-3, 60),
+    "part_adversarial": (1e-3, 60),
+    "part_based": (1e-3, 60),
     "rcn": (3e-3, 100),
     "sssn": (1e-3, 30),
     "ststnet": (1e-3, 150),
@@ -56,9 +64,9 @@ BY_HEART = {
 QUICK = ("micro_exp_stcnn_18", "offapexnet", "rcn", "ststnet", "ststnet_published", "takalkar_cnn")
 
 
-def some_slow(quick, names=NETWORKS):
+def some_slow(quick):
     """Every network; those that are not quick are for the long run of the tests."""
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
 
 
 def options(name):
@@ -186,7 +194,7 @@ def test_the_same_seed_gives_the_same_bytes_and_they_come_back_from_their_file(n
     np.testing.assert_array_equal(back.probabilities(x), shares)
 
 
-@pytest.mark.parametrize("name", some_slow(QUICK, BY_HEART))
+@pytest.mark.parametrize("name", some_slow(QUICK))
 def test_it_learns_eight_samples_by_heart(name):
     """As it is trained and as it predicts: dropout and its own loss in training, running statistics afterwards."""
     x, y = samples(name)

@@ -37,9 +37,9 @@ def sizes(model, x):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_is_whole(name):
     entry, x = registry.get("model", name), pictures(name)
-    model = drawn(name, 4)
+    model = drawn(name, 4, dropout=0.5)
     assert sum(p.numel() for p in entry.load()(3).parameters()) == entry.meta["parameters"]
-    torch.testing.assert_close(drawn(name, 4).eval()(x), model.eval()(x), rtol=0, atol=0)
+    torch.testing.assert_close(drawn(name, 4, dropout=0.5).eval()(x), model.eval()(x), rtol=0, atol=0)
     torch.testing.assert_close(model.forward_head(model.forward_features(x)), model(x))
     assert model(x).shape == (2, 4)
     F.cross_entropy(model.train()(x), torch.tensor([1, 3])).backward()
@@ -58,8 +58,10 @@ def test_counts_of_the_tables():
     block = lambda given, n: 4 * (given + 1) * n + (9 * n + 1) * n + (25 * n + 1) * n  # noqa: E731
     assert counts["dual_inception"] == 2 * (block(1, 6) + block(24, 16)) + 6273 * 1024 + 1025 * 3
     stream = lambda channels: (channels * 121 + 1) * 96 + (48 * 25 + 1) * 256  # noqa: E731
-    assert counts["sssn"] == stream(3) + 36_864 * 3 + 3
-    assert counts["dssn"] == stream(2) + stream(1) + 2 * 36_864 * 3 + 3
+    assert counts["sssn"] == stream(3) + 57_600 * 3 + 3
+    assert round((stream(3) + 57_600 * 5 + 5) / 1e6, 2) == 0.63, "what its paper prints, for five classes"
+    assert counts["dssn"] == stream(2) + stream(1) + 57_600 * 3 + 3
+    assert round((2 * stream(3) + 57_600 * 5 + 5) / 1e6, 2) == 0.97, "with three channels a stream"
     recurrent = (9 * 32 + 1) * 32 + 9 * 32 * 32 + 4 * 64
     assert counts["rcn"] == 76 * 32 + 64 + 2 * recurrent + 33 * 3
 
@@ -72,8 +74,9 @@ def test_sizes_of_the_tables():
     assert [found[f"streams.0.{k}"] for k in range(4)] == [(24, 28, 28), (24, 14, 14), (64, 14, 14), (64, 7, 7)]
     assert found["head.0"] == (6272,)
     found = sizes(drawn("dssn"), pictures("dssn"))
-    assert [found[f"streams.1.{k}"] for k in (0, 2, 3, 5)] == [(96, 54, 54), (96, 26, 26), (256, 26, 26), (256, 12, 12)]
-    assert found["head.0"] == (2 * 36_864,)
+    assert [found[f"streams.1.{k}"][0] for k in (0, 2, 4, 6, 8)] == [96, 96, 256, 256, 256]
+    assert [found[f"streams.1.{k}"][1] for k in (0, 2, 4, 6, 8)] == [55, 27, 27, 13, 15]
+    assert found["head.0"] == (57_600,)
     found = sizes(drawn("rcn"), pictures("rcn"))
     assert [found[name] for name in ("entry", "recurrent.0", "recurrent.1")] == [
         (32, 30, 30),
@@ -86,7 +89,7 @@ def test_sizes_of_the_tables():
 
 def test_streams_see_their_own_channels():
     """What a stream gives changes with its channels and with no other."""
-    reads = {"offapexnet": [(0,), (1,)], "dual_inception": [(0,), (1,)], "sssn": [(0, 1, 2)], "dssn": [(0, 1), (2,)]}
+    reads = {"offapexnet": [(0,), (1,)], "dual_inception": [(0,), (1,)], "sssn": [(0, 1, 2)]}
     for name, streams in reads.items():
         model, x = drawn(name).eval(), pictures(name)
         before = model.forward_features(x).chunk(len(streams), dim=1)
@@ -96,6 +99,17 @@ def test_streams_see_their_own_channels():
             after = model.forward_features(other).chunk(len(streams), dim=1)
             for channels, a, b in zip(streams, before, after, strict=True):
                 assert torch.equal(a, b) == (channel not in channels), (name, channel)
+
+
+def test_maps_of_both_streams_are_multiplied_and_normalised_over_channels():
+    """Where strain says nothing, nothing of the flow goes on; written out for one position."""
+    model, x = drawn("dssn").eval(), pictures("dssn")
+    flow, strain = model.streams[0](x[:, :2] / 255), model.streams[1](x[:, 2:] / 255)
+    torch.testing.assert_close(model.forward_features(x), flow * strain)
+    assert not flow[..., 0, :].any() and not flow[..., -1].any(), "a border of zeros"
+    before = model.streams[0][:7](x[:, :2] / 255)[0, :, 5, 6]
+    near = torch.stack([(before[max(0, c - 2) : c + 3] ** 2).sum() for c in range(256)])
+    torch.testing.assert_close(flow[0, :, 6, 7], before / (2 + 1e-4 * near) ** 0.75)
 
 
 def test_an_inception_block_is_its_four_branches():
