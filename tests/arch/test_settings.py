@@ -206,7 +206,7 @@ def test_an_experiment_may_name_its_classifier_and_that_one_its_options():
 
 def test_an_oracle_is_recorded_of_networks_alone():
     found = params.load(FILE, {"train": {"oracle": True}}).all_experiments()
-    assert [name for name, experiment in found.items() if experiment.oracle] == ["ststnet"]
+    assert [name for name, experiment in found.items() if experiment.oracle] == ["ststnet", "mjfn", "dual_inception"]
 
 
 @pytest.mark.parametrize("selection", ["fixed", "inner"])
