@@ -141,6 +141,21 @@ def test_own_recordings(lab):
     assert count(found)["train_folds"] == 4  # two subjects, two folds in one job; two experiments and two baselines
 
 
+def test_names_that_snakemake_would_read_as_its_own(lab):
+    """Wildcards, commands and patterns in the names of media."""
+    names = ["{shard}", "{x.y}", "{}", "$(touch harmed)", "a; touch harmed", "*", "two  blanks", "%d"]
+    folder = lab.root / "data/odd"
+    for name in names:
+        write_video(folder / "film.avi")
+        (folder / "film.avi").rename(folder / f"{name}.avi")
+    sheet = "".join(f"{name},anna,0,5,10,\n" for name in names)
+    (folder / "clips.csv").write_text(f"name,subject,onset,apex,offset,label\n{sheet}")
+    corpora = [{"name": "odd", "adapter": "folder"}]
+    (job, *_) = (job for job in lab.planned("faces", corpora=corpora) if job.rule == "faces_shard")
+    assert "data/odd/$(touch harmed).avi" in job.input and not any("{" in path for path in job.input)
+    assert not list(lab.root.rglob("harmed*"))
+
+
 def test_own_recordings_without_labels(lab):
     found = lab.planned(corpora=[{"name": "silent", "adapter": "folder"}])
     assert count(found)["train_folds"] == count(found)["final_model"] == count(found)["metrics"] == 0
