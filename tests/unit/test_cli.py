@@ -155,6 +155,7 @@ def test_list_names_every_entry_singular_or_plural(many):
 def test_list_tells_inputs_options_and_paper():
     head, *rows = (line.split("\t") for line in mer("list", "models").stdout.splitlines())
     ststnet = dict(zip(head, next(row for row in rows if row[0] == "ststnet"), strict=True))
+    assert (ststnet["parameters"], ststnet["flops"]) == ("1651", "679776")
     assert ststnet["inputs"] == "flow28" and "dropout=0.5" in ststnet["options"] and "STSTNet" in ststnet["paper"]
 
 

@@ -1,6 +1,7 @@
 """Weights that others have published, from their file to the answer, against the same layout written apart."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from safetensors.torch import save_file
 from torch import nn
 from typer.testing import CliRunner
 
+from mer_lib import weights
 from mer_lib.cli import app
 from mer_lib.commands.predict import given, predict
 from mer_lib.ingest.writer import write_video
+from mer_lib.learning.learner import Fitted
 from mer_lib.problems import BadInput
 
 CLASSES = ("negative", "positive", "surprise")
@@ -100,6 +103,21 @@ def test_files_as_they_come(network, repository, tmp_path, form):
         expected = network(torch.from_numpy(x[..., ::-1].copy()).movedim(-1, 1)).softmax(1)
     found = given(path, repository / "params.yaml").fitted.probabilities(x)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_model_of_this_project_is_taken_with_its_own_card(network, tmp_path, monkeypatch):
+    """Its stages are its own, whatever is set here; models of single folds have none."""
+    monkeypatch.chdir(tmp_path)  # no params.yaml
+    state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    fitted = Fitted("model", "ststnet_published", CLASSES, {"dropout": 0.5}, state)
+    facts = {"clips": 6, "subjects": 3, "corpus": "toy", "experiment": "one", "synthetic": True}
+    facts["made"] = {"options": {"train": {"control": "none"}}}
+    weights.save("one.safetensors", state, {**fitted.meta, **facts, "pipeline": {"descriptor": "flow28"}})
+    model = given(Path("one.safetensors"))
+    assert model.stages == {"descriptor": "flow28"} and model.warning.startswith("one was trained on 6 clips of 3")
+    weights.save("folds.safetensors", state, {**fitted.meta, **facts})
+    with pytest.raises(BadInput, match="models of single folds"):
+        given(Path("folds.safetensors"))
 
 
 class Evil:
