@@ -32,7 +32,7 @@ LEDGER = ".mer/made"
 def cached():
     """The folder of DVC's cached files; None where there is no DVC."""
     told = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
-    return Path(told, "files", "md5") if told else None
+    return Path(told, "files", "md5").resolve() if told else None
 
 
 def files_of(path):
@@ -60,8 +60,10 @@ def uncache(path):
     """Take broken bytes out of DVC's cache as well, where they are a link to it, or DVC would bring them back."""
     objects = cached()
     for file in files_of(path) if objects else ():
-        if file.is_symlink() and objects in file.resolve().parents:
-            shutil.move(file.resolve(), file)
+        target = file.resolve()
+        if file.is_symlink() and objects in target.parents:
+            file.unlink()
+            shutil.move(target, file)
         elif file.stat().st_nlink > 1:
             for twin in objects.glob("*/*"):
                 if twin.samefile(file):
