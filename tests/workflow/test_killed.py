@@ -1,0 +1,192 @@
+"""Killed anywhere, resumed to the same bytes; and what else befalls a run: a full disk, a folder that cannot be
+written, an input that goes, a second run beside it, a clock that jumps back.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from running import TRACEBACK, Project, duplicate, mounted, ran
+
+from mer_lib.ledger import Ledger, content
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
+
+
+# ---- kills -----------------------------------------------------------------------------------------------------------
+
+
+def logs(project: Project) -> dict[Path, int]:
+    """The log of every job that has begun, and when it was last written."""
+    return {path: path.stat().st_mtime_ns for path in (project.root / "logs").rglob("*.log")}
+
+
+def wait_for_the_group(group: int) -> None:
+    """Until no process of a killed group is left; its jobs die a moment later than it does."""
+    for _ in range(500):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("a job outlives the kill")
+
+
+def half_written(project: Project, whole: dict[str, str]) -> set[str]:
+    """Files under their own names that have other bytes than the undisturbed run's."""
+    return {name for name, digest in project.promised().items() if whole[name] != digest}
+
+
+def test_killed_between_two_folds(mini, tmp_path):
+    """A training job that is killed takes up the fold that it had finished."""
+    project = duplicate(mini, tmp_path / "copy")
+    stem = "results/synthetic/folds/loso/ststnet/000"
+    asked = [f"{stem}.predictions.csv", "--cores", "1", "--config", 'train={"epochs": 4000}']
+    kept = project.root / ".mer/folds"
+    with project.start("snakemake", *asked, start_new_session=True, stdout=subprocess.DEVNULL) as process:
+        while not list(kept.glob("*/[!.]*.safetensors")):
+            assert process.poll() is None, "the job came to its end before it was killed"
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+    wait_for_the_group(process.pid)
+    assert len(list(kept.glob("*/[!.]*.safetensors"))) == 1
+    done = project.run("snakemake", *asked)
+    assert done.rc == 0, done.output
+    told = (project.root / "logs/synthetic/train/loso/ststnet/000.log").read_text(encoding="utf-8")
+    assert told.count("finished by an earlier start") == 1
+    resumed = project.digests(*(f"{stem}.{what}" for what in ("predictions.csv", "curves.csv", "safetensors")))
+    done = project.run("snakemake", *asked, "--forcerun", "train_folds")
+    assert done.rc == 0 and len(resumed) == 3, done.output
+    told = (project.root / "logs/synthetic/train/loso/ststnet/000.log").read_text(encoding="utf-8")
+    assert "finished by an earlier start" not in told
+    assert project.digests(*resumed) == resumed
+
+
+# ---- what else befalls a run -----------------------------------------------------------------------------------------
+
+EVALUATE = ("final_model", "metrics")
+
+
+@pytest.fixture
+def spoiled(mini, tmp_path) -> Project:
+    """A copy of the finished run, to be spoiled."""
+    return duplicate(mini, tmp_path / "copy")
+
+
+def complaints(output: str) -> list[str]:
+    return sorted({line.strip() for line in output.splitlines() if line.strip().startswith("error: ")})
+
+
+def recovers(project: Project, mini: Project) -> None:
+    """The same command goes on to the same bytes."""
+    done = project.snakemake("all")
+    assert done.rc == 0, done.output
+    assert project.promised() == mini.promised()
+    assert project.planned() == []
+
+
+def test_killed_by_a_full_disk(spoiled, mini):
+    """No half model or table passes for a whole one; with more space the same command ends what it began."""
+    results, aside = spoiled.root / "results", spoiled.root / "aside"
+    results.rename(aside)
+    used = sum(-(-path.stat().st_size // 4096) * 4 for path in aside.rglob("*") if path.is_file())  # KiB of whole pages
+    with mounted(results, f"size={used + 64}k"):
+        shutil.copytree(aside, results, dirs_exist_ok=True)
+        for folder in ("models", "metrics"):
+            shutil.rmtree(results / "synthetic" / folder)
+        (results / "ballast").write_bytes(b"0" * shutil.disk_usage(results).free)
+        done = spoiled.snakemake("all", "--allowed-rules", *EVALUATE)
+        assert done.rc != 0 and TRACEBACK not in done.output
+        assert complaints(done.output) and all("No space left on device" in line for line in complaints(done.output))
+        assert half_written(spoiled, mini.promised()) == set()
+        assert not list(results.rglob(".*.part*"))
+        subprocess.run(["mount", "-o", "remount,size=400M", results], check=True)
+        (results / "ballast").unlink()
+        recovers(spoiled, mini)
+
+
+@contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """A folder that nobody can write, root included."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    for command in (["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]):
+        made = subprocess.run(command, capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_killed_by_a_results_folder_that_cannot_be_written(spoiled, mini):
+    with unwritable(spoiled.root / "results"):
+        assert spoiled.planned() == []
+        done = spoiled.snakemake("all", "--allowed-rules", *EVALUATE, "--forcerun", *EVALUATE)
+        assert done.rc != 0 and TRACEBACK not in done.output
+        assert "Write-protected output files" in done.output
+        assert any(line.strip().startswith("results/synthetic/") for line in done.lines), done.output
+    recovers(spoiled, mini)
+
+
+def test_killed_by_an_input_that_is_gone(spoiled, mini):
+    """A result that somebody has removed is made again, and what stands on it; so is a rendered recording."""
+    (spoiled.root / "results/synthetic/predictions/loso/bi_woof.csv").unlink()
+    shutil.rmtree(spoiled.root / "results/synthetic/models")
+    recovers(spoiled, mini)
+
+
+def test_killed_by_an_input_that_is_gone_in_dvc(published, tmp_path):
+    """DVC has it in its cache, and runs nothing."""
+    project = duplicate(published, tmp_path / "copy")
+    (project.root / "results/synthetic/registered/0000.h5").unlink()
+    shutil.rmtree(project.root / "results/synthetic/models")
+    assert ran(project.dvc("repro").output) == []
+    assert project.promised() == published.promised()
+
+
+def test_killed_or_not_a_run_keeps_a_second_one_out(published, tmp_path):
+    """The second says why, whoever of the two began, and the first comes to its end unharmed."""
+    project = duplicate(published, tmp_path / "copy")
+    before = logs(project)
+    first = project.start("dvc", "repro", "--single-item", "--force", "train@synthetic")
+    while logs(project) == before:
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.05)
+    others = [project.start(*command) for command in (("snakemake", "all", "--cores", "1"), ("dvc", "repro"))]
+    for other, told in zip(others, ("Directory cannot be locked", "lock"), strict=True):
+        output, _ = other.communicate()
+        assert other.returncode != 0 and told in output, output
+    assert first.poll() is None, "the others came too late to meet it"
+    output, _ = first.communicate()
+    assert first.returncode == 0, output
+    assert project.promised() == published.promised()
+
+
+def test_killed_by_a_clock_that_jumps_back(spoiled):
+    """What is older than its input is refused, with both names; the remedy of docs/dvc.md leaves nothing stale."""
+    predictions = spoiled.root / "results/synthetic/predictions/loso/bi_woof.csv"
+    later = time.time() + 3600  # it was written before the clock was put right
+    os.utime(predictions, (later, later))
+    spoiled.settings(evaluation={"confidence": 0.5})
+    done = spoiled.snakemake("all")
+    assert done.rc != 0
+    told = [line for line in done.lines if "has older modification time" in line]
+    assert told and "metrics/loso/bi_woof.json" in told[0] and "predictions/loso/bi_woof.csv" in told[0]
+    assert not (spoiled.root / "results/synthetic/metrics/loso/bi_woof.json").exists()
+    remedy = spoiled.run("sh", "-c", "find data results -newermt now -exec touch {} +")
+    assert remedy.rc == 0, remedy.output
+    done = spoiled.snakemake("all")
+    assert done.rc == 0, done.output
+    assert spoiled.planned() == []
+    made = sorted(path.relative_to(spoiled.root) for path in predictions.parents[2].glob("metrics/loso/*.json"))
+    entries = [Ledger(spoiled.root / ".mer/made").entry(path) for path in made]
+    assert [entry["params"]["evaluation"]["confidence"] for entry in entries] == [0.5] * 4
+    assert [entry["digest"] for entry in entries] == [content(spoiled.root / path) for path in made]
