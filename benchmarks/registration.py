@@ -28,6 +28,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import dataclass
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[variable] = "1"  # before the libraries that read it are imported
@@ -37,7 +38,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mer_lib.geometry.registration import head_mask, register, warp
+from mer_lib.geometry.registration import Registered, head_mask, register, warp
 from mer_lib.motion.flow import compute
 from mer_lib.motion.gray import to_gray
 from mer_lib.synth.drifts import Drift, drifting_clips
@@ -47,13 +48,23 @@ ECC = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 1e-6)
 ECC_BLUR = 5  # pixels, OpenCV's default
 
 
-def ours(clip: Drift) -> np.ndarray:
-    """(T, 3, 3): each frame's homography to the first."""
-    return register(clip.frames, clip.landmarks).homography.astype(float)
+@dataclass(frozen=True)
+class Planar:
+    """Frames registered by a homography each, (T, 3, 3), as :class:`mer_lib.geometry.registration.Registered`."""
+
+    homography: np.ndarray
+
+    def home(self, t: int, points: np.ndarray) -> np.ndarray:
+        """Where points (N, 2) of frame t are brought."""
+        return cv2.perspectiveTransform(points[None], self.homography[t])[0]
+
+    def warp(self, t: int, frame: np.ndarray) -> np.ndarray:
+        """Frame t, brought to the first."""
+        return warp(frame, self.homography[t])
 
 
-def ecc(clip: Drift) -> np.ndarray:
-    """The same by OpenCV's ECC; where it gives up, the frame before's stays."""
+def ecc(clip: Drift) -> Planar:
+    """Registered by OpenCV's ECC; where it gives up, the frame before's stays."""
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip.frames]
     mask, last, found = head_mask(clip.landmarks[0], grey[0].shape), np.eye(3, dtype=np.float32), [np.eye(3)]
     for frame in grey[1:]:
@@ -62,24 +73,24 @@ def ecc(clip: Drift) -> np.ndarray:
         except cv2.error:
             print("ECC did not converge", file=sys.stderr)
         found.append(np.linalg.inv(last.astype(float)))
-    return np.stack(found)
+    return Planar(np.stack(found))
 
 
-def best(clip: Drift) -> np.ndarray:
-    """The same fitted to where the still skin truly is."""
+def best(clip: Drift) -> Planar:
+    """Registered by homographies fitted to where the still skin truly is."""
     still = clip.rigid[:, clip.still].astype(float)
-    return np.stack([cv2.findHomography(points, still[0])[0] for points in still])
+    return Planar(np.stack([cv2.findHomography(points, still[0])[0] for points in still]))
 
 
-def remainder(clip: Drift, homography: np.ndarray, t: int) -> np.ndarray:
+def remainder(clip: Drift, method: Registered | Planar, t: int) -> np.ndarray:
     """(S, S, 2) pixels: where frame t shows each point of the head after registration, from where the first does."""
-    points = cv2.perspectiveTransform(clip.rigid[t].astype(float), homography[t])
-    return points - clip.rigid[0]
+    points = clip.rigid[t].astype(float)
+    return method.home(t, points.reshape(-1, 2)).reshape(points.shape) - clip.rigid[0]
 
 
-def residual(clip: Drift, homography: np.ndarray) -> np.ndarray:
+def residual(clip: Drift, method: Registered | Planar) -> np.ndarray:
     """Distances in pixels of the still skin, of all frames but the first."""
-    left = [remainder(clip, homography, t)[clip.still] for t in range(1, len(homography))]
+    left = [remainder(clip, method, t)[clip.still] for t in range(1, len(clip.frames))]
     return np.linalg.norm(np.concatenate(left), axis=-1)
 
 
@@ -98,22 +109,22 @@ def kept(clip: Drift, left: np.ndarray) -> float:
 def measure(clip: Drift) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Distances by method, and figures of the expression."""
     start = time.process_time()
-    found = ours(clip)
+    found = register(clip.frames, clip.landmarks)
     spent = time.process_time() - start
-    peer = ecc(clip)
-    methods = {"before": np.tile(np.eye(3), (len(found), 1, 1)), "after": found, "ecc": peer, "best": best(clip)}
-    apex, left = warp(clip.frames[-1], found[-1]), remainder(clip, found, -1)
+    still = Planar(np.tile(np.eye(3), (len(clip.frames), 1, 1)))
+    methods = {"before": still, "after": found, "ecc": ecc(clip), "best": best(clip)}
+    last = len(clip.frames) - 1
+    left = remainder(clip, found, last)
+    seen = {name: method.warp(last, clip.frames[last]) for name, method in methods.items()}
     figures = {
         "free": motion(clip, clip.free, clip.motion),
-        "after": motion(clip, apex, clip.motion),
-        "ecc": motion(clip, warp(clip.frames[-1], peer[-1]), clip.motion),
-        "best": motion(clip, warp(clip.frames[-1], methods["best"][-1]), clip.motion),
-        "carried": motion(clip, apex, clip.motion + left),
+        **{name: motion(clip, seen[name], clip.motion) for name in ("after", "ecc", "best")},
+        "carried": motion(clip, seen["after"], clip.motion + left),
         "kept": kept(clip, left),
-        "kept_ecc": kept(clip, remainder(clip, peer, -1)),
-        "ms_frame": 1000 * spent / (len(found) - 1),
+        "kept_ecc": kept(clip, remainder(clip, methods["ecc"], last)),
+        "ms_frame": 1000 * spent / last,
     }
-    return {name: residual(clip, homography) for name, homography in methods.items()}, figures
+    return {name: residual(clip, method) for name, method in methods.items()}, figures
 
 
 def suite(clips: int, seed: int = 1) -> tuple[pd.DataFrame, dict[str, float]]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from mer_lib import params, registry, weights
 from mer_lib.descriptors.reading import describe
-from mer_lib.faces import align
 from mer_lib.faces.crop import crop_clip
 from mer_lib.faces.detect import Detector
 from mer_lib.geometry.registration import register
@@ -107,7 +106,7 @@ def predict(
     start, stop = _interval(source, onset, apex, offset, max_frames)
     face = crop_clip(source, start, stop, Detector(device), **stages["faces"])
     registered = register(face.frames, face.landmarks, **stages["registered"])
-    frames, landmarks = registered.frames, align.through(registered.homography, face.landmarks)
+    frames, landmarks = registered.frames, registered.landmarks
     at = apex - start if apex is not None else _spot(frames, stages["apex"])
     shown = measured(frames, at, {**stages["motion"], "pairs": "onset_apex"}, fps=source.fps)
     other = stages["motion"]["pairs"] != "onset_apex"

@@ -39,12 +39,6 @@ def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def through(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """``points`` (T, N, 2) of each frame under its ``homography`` (T, 3, 3): (T, N, 2) float32."""
-    moved = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2) @ homography.swapaxes(1, 2)
-    return (moved[..., :2] / moved[..., 2:]).astype(np.float32)
-
-
 def scale_of(matrix: np.ndarray) -> float:
     """Crop pixels a source pixel."""
     return float(np.sqrt(np.linalg.det(matrix[:, :2])))

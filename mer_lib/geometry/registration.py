@@ -18,12 +18,13 @@ movement they kept 61 % and 88 %.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from mer_lib.faces import align
+from mer_lib.geometry.parallax import Head, Movement
 from mer_lib.problems import note
 
 REFERENCE, HOMOGRAPHY, SIMILARITY, IDENTITY = range(4)
@@ -47,16 +48,31 @@ _LEVELS, _LEVELS_BACK = 3, 1
 class Registered:
     """A registered clip. frames: (T, S, S, 3) uint8, each as the camera would see it with the head as in the first.
 
-    homography: (T, 3, 3) float32, pixels of the frame to pixels of the first frame. how: (T,) uint8, 0 the first frame
-    itself, 1 homography, 2 similarity of the landmarks, 3 identity (nothing better to be had). residual: (T,) float32,
-    median distance in pixels, after registration, of the points that it rests on: the homography's inliers, else the
-    landmarks.
+    landmarks: (T, 5, 2) float32, where they are then. homography: (T, 3, 3) float32, pixels of the frame to pixels of
+    the first frame; where parallax (T, 2) float32 is not zero, the movement of the face's plane, and parallax how many
+    pixels one interocular distance of relief moves (:mod:`mer_lib.geometry.parallax`). how: (T,) uint8, 0 the first
+    frame itself, 1 homography, with parallax or without, 2 similarity of the landmarks, 3 identity (nothing better to
+    be had). residual: (T,) float32, median distance in pixels, after registration, of the points that it was found by:
+    the homography's inliers, else the landmarks. movements: of the frames with parallax, by their number.
     """
 
     frames: np.ndarray
+    landmarks: np.ndarray
     homography: np.ndarray
+    parallax: np.ndarray
     how: np.ndarray
     residual: np.ndarray
+    movements: dict[int, Movement]
+
+    def home(self, t: int, points: np.ndarray) -> np.ndarray:
+        """Where registration brings points (N, 2) of frame t."""
+        return self.movements[t].home(points) if t in self.movements else _apply(self.homography[t], points)
+
+    def warp(self, t: int, frame: np.ndarray) -> np.ndarray:
+        """Another picture of frame t, (S, S) or (S, S, 3), registered."""
+        if t in self.movements:
+            return self.movements[t].warp(frame)
+        return frame if np.array_equal(self.homography[t], np.eye(3)) else warp(frame, self.homography[t])
 
 
 def register(frames: np.ndarray, landmarks: np.ndarray, *, features: int = 300, ransac_px: float = 0.3) -> Registered:
@@ -65,23 +81,30 @@ def register(frames: np.ndarray, landmarks: np.ndarray, *, features: int = 300, 
     frames: (T, S, S, 3) uint8 RGB; landmarks: (T, 5, 2) pixels, see :class:`mer_lib.faces.crop.FaceClip`. At most
     ``features`` key points are followed; those within ``ransac_px`` pixels of where the head's movement puts them
     define it (a narrow band keeps expressions out, a wide one bears more noise; it is doubled, twice at most, where a
-    quarter of the points cannot agree). A frame with too few such points, or with a homography that no head can make,
+    quarter of the points cannot agree). From there the head's pixels tell the parallax of its relief, where it explains
+    them better. A frame with too few such points, or with a homography that no head can make,
     falls back to the similarity of the landmarks, and where these moved no more than their noise, to identity. Frames
     are resampled once, bicubic, edges repeated.
     """
     reference = _Reference(frames[0], landmarks[0], features)
-    homography = np.tile(np.eye(3, dtype=np.float32), (len(frames), 1, 1))
-    how = np.full(len(frames), REFERENCE, np.uint8)
-    residual = np.zeros(len(frames), np.float32)
-    registered = frames.copy()
+    homography = np.tile(np.eye(3), (len(frames), 1, 1))
+    how, residual = np.full(len(frames), REFERENCE, np.uint8), np.zeros(len(frames), np.float32)
+    movements: dict[int, Movement] = {}
     last = np.eye(3)  # tracking starts from where the head was in the frame before
     for t in range(1, len(frames)):
         last, how[t], residual[t] = _locate(reference, frames[t], landmarks[t], last, ransac_px)
         homography[t] = last
-        if not np.array_equal(last, np.eye(3)):
-            registered[t] = warp(frames[t], last)
+        if how[t] == HOMOGRAPHY and (found := reference.head.aligned(reference.alike(frames[t]), last)):
+            movements[t], homography[t] = found, found.homography
     _tell(how)
-    return Registered(registered, homography, how, residual)
+    parallax = np.stack([movements[t].parallax if t in movements else np.zeros(2) for t in range(len(frames))])
+    found = Registered(frames, landmarks, homography, parallax.astype(np.float32), how, residual, movements)
+    return replace(
+        found,
+        frames=np.stack([found.warp(t, frame) for t, frame in enumerate(frames)]),
+        landmarks=np.stack([found.home(t, marks) for t, marks in enumerate(landmarks)]).astype(np.float32),
+        homography=homography.astype(np.float32),
+    )
 
 
 def _tell(how: np.ndarray) -> None:
@@ -103,6 +126,7 @@ class _Reference:
         self.gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         self._head = head_mask(landmarks, self.gray.shape)
         self._mean, self._std = (value.item() for value in cv2.meanStdDev(self.gray, mask=self._head))
+        self.head = Head(self.gray, landmarks, self._head)
         self.points = np.concatenate([_key_points(self.gray, self._head, features), landmarks]).astype(np.float32)
 
     def alike(self, frame: np.ndarray) -> np.ndarray:

@@ -189,14 +189,3 @@ def test_the_same_bytes_whatever_the_state_of_opencvs_generator():
 def test_a_clip_of_any_shape():
     found = register(picture(np.eye(3))[None, :100], LANDMARKS[None])
     assert found.frames.shape == (1, 100, SIZE, 3) and found.how.tolist() == [REFERENCE]
-
-
-def test_landmarks_go_where_the_frames_are_warped():
-    """Against OpenCV's own arithmetic, frame by frame."""
-    rng = np.random.default_rng(3)
-    homography = (
-        np.eye(3) + rng.uniform(-1, 1, (4, 3, 3)) * [[0.05, 0.05, 6], [0.05, 0.05, 6], [3e-4, 3e-4, 0]]
-    ).astype(np.float32)
-    points = rng.uniform(0, 128, (4, 5, 2)).astype(np.float32)
-    theirs = np.stack([cv2.perspectiveTransform(p[None], h)[0] for p, h in zip(points, homography, strict=True)])
-    np.testing.assert_allclose(align.through(homography, points), theirs, atol=1e-3)

@@ -142,7 +142,7 @@ def test_stores_hold_every_clip(mini):
     ids = list(read(mini, "clips.csv")["clip"])
     for stage, names in {
         "faces": ["first", "frames", "geometry", "landmarks", "probability"],
-        "registered": ["first", "frames", "homography", "how", "landmarks", "residual"],
+        "registered": ["first", "frames", "homography", "how", "landmarks", "parallax", "residual"],
         "depth": ["depth", "doubt", "hidden", "outside"],
         "multiview/views/onset_apex": ["first", "frames", "landmarks", "visible", "yaw"],
         "motion/onset_apex": ["flow", "pair", "strain"],

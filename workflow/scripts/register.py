@@ -1,7 +1,6 @@
 from _job import header, job, opened, shard_rows
 
 with job(snakemake):
-    from mer_lib.faces import align
     from mer_lib.geometry.registration import register
     from mer_lib.store import write_shard
     from mer_lib.views import each_view
@@ -10,12 +9,9 @@ with job(snakemake):
     with opened(snakemake, above, snakemake.input[0]) as faces:
 
         def make(row, read):
-            landmarks = read(above, "landmarks")
-            found = register(read(above, "frames"), landmarks, **snakemake.params.made["options"])
-            return {
-                "frames": found.frames, "homography": found.homography, "how": found.how, "residual": found.residual,
-                "landmarks": align.through(found.homography, landmarks), "first": read(above, "first"),
-            }  # fmt: skip
+            found = register(read(above, "frames"), read(above, "landmarks"), **snakemake.params.made["options"])
+            kept = ("frames", "landmarks", "homography", "parallax", "how", "residual")
+            return {name: getattr(found, name) for name in kept} | {"first": read(above, "first")}
 
         rows = shard_rows(snakemake, faces)
         write_shard(

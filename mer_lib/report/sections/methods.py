@@ -68,7 +68,8 @@ def _stages(settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
     if registration := settings.get("registration"):
         yield (
             "Every frame was registered to the first of its clip by a homography from ORB key points and landmarks, "
-            f"estimated with RANSAC at a threshold of {registration['ransac_px']:g} px."
+            f"estimated with RANSAC at a threshold of {registration['ransac_px']:g} px, and by the parallax of a mean "
+            "face's relief where that explains the head's pixels better."
         )
     if motion := settings.get("motion"):
         name, source = _named("flow", motion["onset_apex"], cited)

@@ -1,0 +1,135 @@
+"""A head that turns before the camera, by its own relief: the truth is worked out here, point by point."""
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from scipy.interpolate import griddata
+
+from mer_lib.faces import align
+from mer_lib.geometry import parallax
+from mer_lib.geometry.parallax import Movement, mean_relief, relief_at
+from mer_lib.geometry.registration import HOMOGRAPHY, head_mask, register
+
+SIZE = 128
+POINTS = np.array([[205.0, 101.7], [246.8, 103.7], [224.7, 129.0], [201.7, 139.3], [245.3, 141.9]])  # the astronaut's
+TO_CROP = align.similarity(POINTS, align.template(SIZE, 0.15))
+LANDMARKS = align.transform(TO_CROP, POINTS).astype(np.float32)
+APART = float(np.linalg.norm(LANDMARKS[1] - LANDMARKS[0]))  # pixels
+GRID = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), axis=-1).astype(float)
+CORE = np.s_[30:112, 34:94]  # rows and columns of the face
+RELIEF = relief_at(LANDMARKS, (SIZE, SIZE)).astype(float)
+
+
+def turned(yaw=0.0, pitch=0.0, roll=0.0, shift=(0.0, 0.0)):
+    """(S, S, 2): where a head under a weak perspective takes each pixel when it turns by so many degrees."""
+    y, p, r = np.radians([yaw, pitch, roll])
+    spin = np.array([[np.cos(r), -np.sin(r)], [np.sin(r), np.cos(r)]])
+    middle = (SIZE - 1) / 2
+    stands = APART * RELIEF[..., None] * [np.sin(y), np.sin(p)]
+    return (GRID - middle) @ spin.T + stands + middle + shift
+
+
+def seen(places, *, rise=0.0, at=(64, 92), width=8.0, noise=2.0, seed=0):
+    """The astronaut's face with its points at ``places`` and skin about ``at`` moved up, by a noisy camera."""
+    moved = places - [0, rise] * np.exp(-((GRID - at) ** 2).sum(axis=-1) / (2 * width**2))[..., None]
+    back = np.stack([griddata(moved.reshape(-1, 2), GRID[..., k].ravel(), (GRID[..., 0], GRID[..., 1]), "linear", -1)
+                     for k in (0, 1)], axis=-1)  # fmt: skip
+    inverse = cv2.invertAffineTransform(TO_CROP)
+    source = align.transform(inverse, back).astype(np.float32)
+    image = cv2.remap(skimage.data.astronaut().astype(np.float32), source, None, cv2.INTER_CUBIC)
+    image = image + np.random.default_rng(seed).normal(0, noise, image.shape)
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def marks(places):
+    """The landmarks (5, 2) of a head whose points are at ``places``."""
+    x, y = np.rint(LANDMARKS).astype(int).T
+    return (LANDMARKS + places[y, x] - GRID[y, x]).astype(np.float32)
+
+
+def clip(places, **options):
+    return np.stack([seen(GRID), seen(places, seed=1, **options)]), np.stack([LANDMARKS, marks(places)])
+
+
+def off(found, places):
+    """Pixels (h, w) that the face's points are off where they belong, after registration."""
+    there = places[CORE]
+    return np.linalg.norm(found.home(1, there.reshape(-1, 2)).reshape(there.shape) - GRID[CORE], axis=-1)
+
+
+@pytest.mark.parametrize(
+    "turn", [{"yaw": 4.0}, {"pitch": -3.0, "roll": 1.0}, {"yaw": -3.0, "pitch": 3.0, "shift": (2, 1)}]
+)
+def test_a_turning_head_comes_back_with_its_relief(turn):
+    places = turned(**turn)
+    found = register(*clip(places))
+    ahead = APART * np.sin(np.radians([turn.get("yaw", 0), turn.get("pitch", 0)]))
+    assert found.how[1] == HOMOGRAPHY and 1 in found.movements
+    np.testing.assert_allclose(found.parallax[1], ahead, atol=0.25 * np.linalg.norm(ahead))
+    assert np.median(off(found, places)) < 0.1
+    plane, _ = cv2.findHomography(places[CORE].reshape(-1, 2), GRID[CORE].reshape(-1, 2))  # the best there is
+    level = cv2.perspectiveTransform(places[CORE].reshape(1, -1, 2), plane)[0].reshape(places[CORE].shape)
+    assert off(found, places).mean() < 0.7 * np.linalg.norm(level - GRID[CORE], axis=-1).mean()
+
+
+def test_frames_and_landmarks_go_where_their_points_are_brought():
+    places = turned(yaw=4.0, shift=(1.5, -1))
+    frames, landmarks = clip(places)
+    found = register(frames, landmarks)
+    np.testing.assert_allclose(found.landmarks[1], found.home(1, landmarks[1]), atol=1e-4)
+    np.testing.assert_allclose(found.landmarks[1], LANDMARKS, atol=0.5)
+    apart = [np.abs(frame.astype(float) - found.frames[0])[CORE].mean() for frame in (frames[1], found.frames[1])]
+    assert apart[1] < 0.5 * apart[0]
+    assert np.array_equal(found.warp(1, frames[1]), found.frames[1])
+
+
+@pytest.mark.parametrize("rise", [1.0, 2.0])
+@pytest.mark.parametrize(("at", "width"), [((84, 92), 8), ((45, 40), 9)])
+def test_an_expression_is_left_on_a_turning_head(rise, at, width):
+    """A mouth's corner and a brow rise; at most a tenth of that may be taken for the head."""
+    places = turned(yaw=3.0, pitch=-1.0, shift=(1, -1))
+    found = register(*clip(places, rise=rise, at=at, width=width))
+    point = places[at[1], at[0]]
+    taken = found.home(1, point[None])[0] - at
+    assert 1 in found.movements and np.linalg.norm(taken) < max(0.12, 0.1 * rise)
+
+
+def test_a_head_that_does_not_turn_has_no_parallax():
+    places = turned(roll=1.5, shift=(3, -2))
+    found = register(*clip(places))
+    assert np.abs(found.parallax[1]).max() < 0.25 and np.median(off(found, places)) < 0.1
+
+
+def test_points_come_home_from_where_they_were_led():
+    theta = np.array([1.01, 0.02, 0.03, 0.04, -0.02, 0.99, -0.05, -0.03, 0.01, -0.02])
+    movement = Movement(theta, SIZE / 2, np.array([63.5, 63.5]), RELIEF.astype(np.float32))
+    led = movement.places()[CORE].reshape(-1, 2)
+    assert np.abs(led - GRID[CORE].reshape(-1, 2)).max() > 3
+    apart = np.linalg.norm(movement.home(led) - GRID[CORE].reshape(-1, 2), axis=1)
+    assert apart.max() < 0.1 and np.percentile(apart, 99) < 0.02  # the relief ends with a bend
+    np.testing.assert_allclose(movement.parallax, [64 * 0.04, -64 * 0.03])
+
+
+def test_what_no_head_does_is_not_believed(monkeypatch):
+    frames, landmarks = clip(turned(yaw=4.0))
+    assert 1 in register(frames, landmarks).movements
+    monkeypatch.setattr(parallax, "_TURN", 0.03)  # two degrees
+    found = register(frames, landmarks)
+    assert found.movements == {} and (found.parallax == 0).all() and found.how[1] == HOMOGRAPHY
+
+
+def test_what_explains_no_more_than_a_plane_is_not_taken():
+    gray = cv2.cvtColor(seen(GRID), cv2.COLOR_RGB2GRAY)
+    head = parallax.Head(gray, LANDMARKS, head_mask(LANDMARKS, gray.shape))
+    assert head.aligned(gray, np.eye(3)) is None
+    other = cv2.cvtColor(seen(turned(yaw=4.0), seed=1), cv2.COLOR_RGB2GRAY)
+    assert head.aligned(other, np.eye(3)) is not None
+
+
+def test_the_relief_is_a_face():
+    """Nose before lips before cheeks before temples, and left as right."""
+    relief = relief_at(align.template(SIZE, 0.15), (SIZE, SIZE))
+    nose, lips, cheek, temple = relief[62, 63], relief[89, 63], relief[70, 40], relief[40, 22]
+    assert nose > lips + 0.1 and lips > cheek + 0.1 and cheek > temple + 0.1
+    assert np.abs(mean_relief() - mean_relief()[:, ::-1])[8:24, 8:24].max() < 0.1
