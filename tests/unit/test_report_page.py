@@ -172,6 +172,18 @@ def test_figures_on_the_page_are_the_leaderboards(page):
         assert f"Not ranked: {why}<" in shown(replace(data, leaderboard=unranked), "leaderboard")
 
 
+def test_columns_that_compare_with_nothing_are_left_out():
+    data = made_up()
+    without = replace(data, baselines=(), leaderboard=data.leaderboard.assign(ranked=False))
+    assert "against the baseline" in shown(data, "leaderboard") and "against the best" in shown(data, "leaderboard")
+    board = shown(without, "leaderboard")
+    assert (
+        "against the" not in board
+        and "epoch chosen" in board
+        and board.count("<td") < shown(data, "leaderboard").count("<td")
+    )
+
+
 def test_unranked_results_stay_out_of_the_paper():
     data = made_up()
     unranked = data.leaderboard.assign(ranked=data.leaderboard["experiment"] == "ststnet")

@@ -17,6 +17,7 @@ COLUMNS = (
     "experiment", "UF1", "UAR", "accuracy", "against the baseline", "against the best", "seeds", "parameters",
     "epoch chosen",
 )  # fmt: skip
+NOTHING = ui.Cell(ui.MISSING)
 TEXT = ("against the baseline", "against the best", "epoch chosen")
 
 
@@ -36,12 +37,21 @@ def section(data: ReportData) -> Markup | None:
             "Hollow dots are not ranked.",
             synthetic=data.synthetic,
         ),
-        ui.table("Results on the whole corpus", COLUMNS, groups, synthetic=data.synthetic, text=TEXT),
+        _table(data, groups),
     ]
     blocks += [ui.paragraph(told) for told in (*_unequal(data, full), *_budgets(data, full))]
     if len(board) > len(full):
         blocks.append(_parts(data, board))
     return Markup("\n").join(blocks)
+
+
+def _table(data: ReportData, groups: dict[str, list[list[str | ui.Cell]]]) -> Markup:
+    """All columns, but for those that compare with what is not there: no baseline on this page, or nothing ranked."""
+    rows = [row for body in groups.values() for row in body]
+    idle = {n for n, name in enumerate(COLUMNS) if name in TEXT[:2] and all(row[n] == NOTHING for row in rows)}
+    shown = {heading: [[c for n, c in enumerate(row) if n not in idle] for row in b] for heading, b in groups.items()}
+    columns = [name for n, name in enumerate(COLUMNS) if n not in idle]
+    return ui.table("Results on the whole corpus", columns, shown, synthetic=data.synthetic, text=TEXT)
 
 
 def _unequal(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
@@ -132,7 +142,7 @@ def _against(data: ReportData, row, other: str | None, itself: str, won: str) ->
         return ui.Cell(itself)
     found = data.compared(row.protocol, row.experiment, other) if other else None
     if found is None:
-        return ui.Cell(ui.MISSING)
+        return NOTHING
     word = ui.verdict(won if found.value > 0 else "worse", found.value > 0) if found.real else "not separable"
     return ui.Cell(word, f"{ui.signed(found.value)}, p {ui.chance_of(found.p)}")
 
