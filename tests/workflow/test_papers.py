@@ -15,8 +15,9 @@ from mer_lib.ingest.writer import write_video
 pytestmark = pytest.mark.slow
 
 SPLIT = "clip_split_80_20"
+SIZE = {"side": 48, "frames": 18}  # a tenth of the paper's input, and of its time
 PAPERS = {
-    "A": {"a_multiview_net": {"method": "multiview_net", "protocol": f"{SPLIT}_views"}},
+    "A": {"a_multiview_net": {"method": "multiview_net", "options": SIZE, "protocol": f"{SPLIT}_views"}},
     "B": {"b_micro_exp_stcnn_18": {"method": "micro_exp_stcnn_18", "protocol": SPLIT, "train": {"oracle": True}}},
     "C": {"c_mjfn_bbn": {"method": "mjfn_bbn", "protocol": "loso"}},
     "D": {"d_adversarial": {"method": "part_adversarial", "protocol": "loso"}},
@@ -25,6 +26,7 @@ SMALL = {
     "papers": PAPERS,
     "auxiliary": "folder",  # a name that is its adapter, too
     "seeds": [0],
+    "descriptors": {"frames_flow": {"side": SIZE["side"], "length": SIZE["frames"]}},
     "train": {"max_steps": 2},
     "views": {"yaws": [-15, 15]},
     "report": {"examples": 2, "saliency": ["b_micro_exp_stcnn_18"]},
