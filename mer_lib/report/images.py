@@ -54,6 +54,7 @@ def strips(frames: np.ndarray, marks: np.ndarray, alt: str) -> Markup:
     """Frames (n, H, W, C) of any values in grey, one beside the other, and below each what is marked in it; a pair of
     rows a channel, every pixel twice as large.
     """
+    frames = frames.astype(np.float32)  # bytes would overflow
     low, high = frames.min(axis=(0, 1, 2)), frames.max(axis=(0, 1, 2))
     grey = 255 * (frames - low) / np.maximum(high - low, 1e-6)
     rows = [each[..., c] for c in range(frames.shape[-1]) for each in (grey, 255 * marks)]

@@ -1,5 +1,9 @@
 """What in the input speaks for the answer: against a gradient known beforehand, and the picture of it."""
 
+import base64
+import io
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +18,7 @@ from mer_lib.learning.learner import Fitted, Recipe
 from mer_lib.learning.network import Network
 from mer_lib.models.micro_exp_stcnn import micro_exp_stcnn_18
 from mer_lib.problems import BadInput
+from mer_lib.report import images
 
 
 class Planes(nn.Module):
@@ -92,6 +97,20 @@ def test_maps_of_a_fold_are_of_tested_clips_and_of_its_own_model():
     np.testing.assert_array_equal(arrays["1|frames"], frames)
     np.testing.assert_array_equal(arrays["1|marks"], marks)
     assert not np.array_equal(marks, saliency.shown(Fitted.from_state(other, network.meta), films["d/s/5"])[2])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_strips_of_the_report_show_frames_above_marks(kind):
+    frames = np.random.default_rng(5).integers(60, 200, (3, 8, 8, 2)).astype(kind)
+    frames[0, 0, 0], frames[0, 0, 1] = 50, 210
+    marks = frames > 150
+    data = re.search('base64,([^"]+)"', images.strips(frames, marks, "alt"))[1]
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        drawn = np.asarray(image.convert("L"), float)[::2, ::2]
+    film, mark, other, _ = (row.reshape(8, 3, 8).swapaxes(0, 1) for row in drawn.reshape(4, 8, 24))
+    np.testing.assert_allclose(film, (frames[..., 0].astype(float) - 50) * 255 / 160, atol=1)
+    np.testing.assert_allclose(other, (frames[..., 1].astype(float) - 50) * 255 / 160, atol=1)
+    np.testing.assert_array_equal(mark, 255 * marks[..., 0])
 
 
 def test_picture_of_a_clip(tmp_path):
