@@ -48,6 +48,37 @@ def beside(pictures: Iterable[np.ndarray]) -> list[np.ndarray]:
     return wide
 
 
+def covered(pictures: Iterable[np.ndarray], ellipses: Iterable[tuple[float, float, float, float]], colour) -> list:
+    """The same behind ellipses, each (x, y, half width, half height) in shares of the picture's side."""
+    found = []
+    for picture in pictures:
+        mask = np.zeros(picture.shape[:2], np.uint8)
+        for x, y, wide, high in ellipses:
+            place = [round(share * len(picture)) for share in (x, y, wide, high)]
+            cv2.ellipse(mask, place[:2], place[2:], 0, 0, 360, 255, cv2.FILLED)
+        found.append(np.where(mask[..., None] > 0, np.uint8(colour), picture))
+    return found
+
+
+def hard_to_see(folder: Path) -> None:
+    """A corpus of five clips of two people: a plain one, a face at the border, one behind a mitten, one behind dark
+    glasses, and one of a single frame."""
+    clips = {
+        "plain": take(0, 6, 240),
+        "border": [picture[:, 96:] for picture in take(1, 6, 240)],
+        "mitten": covered(take(0, 6, 240), [(0.375, 0.675, 0.125, 0.225)], (20, 30, 160)),
+        "glasses": covered(take(1, 6, 240), [(x, 0.41, 0.08, 0.06) for x in (0.43, 0.63)], (20, 20, 25)),
+        "single": take(1, 1, 240),
+    }
+    for name, pictures in clips.items():
+        write_frames(folder / name, pictures)
+    people = dict.fromkeys(clips, "ben") | {"plain": "anna", "mitten": "anna"}
+    labels = dict.fromkeys(clips, "positive") | {"mitten": "negative", "glasses": "negative"}
+    last = {name: len(pictures) - 1 for name, pictures in clips.items()}
+    rows = [f"{name},{people[name]},0,{min(3, last[name])},{last[name]},{labels[name]}" for name in clips]
+    (folder / "clips.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+
+
 def leaving(pictures: list[np.ndarray], gone: int) -> list[np.ndarray]:
     """The same without a face in the last ``gone`` frames."""
     return pictures[:-gone] + [wall()] * gone

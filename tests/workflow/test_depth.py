@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from recordings import hard_to_see
 from running import TRACEBACK, count
 from skimage.data import astronaut
 
@@ -15,7 +16,9 @@ from mer_lib.faces.crop import crop_clip
 from mer_lib.faces.detect import Detector
 from mer_lib.geometry.depth import load, predict
 from mer_lib.geometry.shots import Still
+from mer_lib.geometry.views import YAWS
 from mer_lib.ingest.video import VideoSource
+from mer_lib.store import Store
 
 CROP = {"size": 128, "margin": 0.15, "min_probability": 0.9}
 TINY = {"scans": {"people": 2, "shots": 1, "shard": 1}, "depth": {"epochs": 1}}
@@ -121,3 +124,31 @@ def test_a_filmed_face_keeps_its_order(trained, shared):
     depth, _ = predict(face.frames, face.landmarks, model)
     for at in (0, len(depth) - 1):
         in_order(depth[at], face.landmarks[at])
+
+
+def test_faces_that_are_hard_to_see_are_told_and_lose_nothing(trained):
+    """A face at the border, one behind a mitten, one behind dark glasses, a clip of one frame: up to their views."""
+    hard_to_see(trained.root / "data/hard")
+    config = {
+        "corpora": [{"name": "hard", "adapter": "folder"}],
+        "experiments": {"turned": {"method": "bi_woof", "protocol": "loso_to_views"}},
+    }
+    done = trained.snakemake("results/hard/problems.csv", **config)
+    assert done.rc == 0 and TRACEBACK not in done.output, done.output
+    problems = pd.read_csv(trained.root / "results/hard/problems.csv", dtype=str)
+    lost = problems[problems["severity"] == "skipped"]
+    assert list(lost["clip"]) == ["hard/ben/single"] and "one frame" in lost["what"].iloc[0]
+    told = problems.groupby("clip")["what"].agg("; ".join)
+    assert "of the crop lie outside the frame" in told["hard/ben/border"]
+    assert "something hides the face" in told["hard/anna/mitten"] and "hard/anna/plain" not in told
+    hidden, views = {}, {}
+    for depths in sorted((trained.root / "results/hard/depth").glob("*.h5")):
+        shown = trained.root / "results/hard/multiview/views/onset_apex" / depths.name
+        with Store(depths) as depth, Store(shown) as sides:
+            hidden |= {clip: float(depth.read(clip, "hidden").max()) for clip in depth.clips}
+            views |= {clip: sides.read(clip, "frames") for clip in sides.clips}
+    seen = {f"hard/{clip}" for clip in ("anna/plain", "anna/mitten", "ben/border", "ben/glasses")}
+    assert set(hidden) == set(views) == seen
+    assert hidden["hard/anna/mitten"] > 0.1 > 0.05 > hidden["hard/anna/plain"]
+    for clip, frames in views.items():
+        assert frames.shape == (2 * len(YAWS), 128, 128, 3) and frames.std(axis=(1, 2, 3)).min() > 5, clip
