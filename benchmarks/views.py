@@ -57,7 +57,7 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
 def covered(surface: Relief, size: int) -> np.ndarray:
     """Where the views show the surface, (V, S, S) bool: a white one before black."""
     white = np.zeros((1, size, size, 3), np.uint8)
-    white[0, surface.at[:, 0], surface.at[:, 1]] = 255
+    white[0, surface.shape.at[:, 0], surface.shape.at[:, 1]] = 255
     return film(surface, white, YAWS)[:, 0, ..., 0] > 127
 
 

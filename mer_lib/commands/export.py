@@ -60,10 +60,11 @@ def mesh(clip: str, out: Path, frame: int | None = None, corpus: str = "") -> st
     surface = relief(frames, depths, marks, **camera)  # as the views are rendered
     facts = {"clip": clip, "frame": first + at, "units": "metres, 63 mm between the pupils", "note": note(made.name)}
     with _writing(out):
-        write_glb(out, surface, frames[at], at, facts)
-    edge = np.isin(surface.at, (0, len(frames[at]) - 1)).any(axis=1).sum()
+        faces = write_glb(out, surface, frames[at], at, facts)
+    points = surface.shape.at[np.unique(faces)]
+    edge = np.isin(points, (0, len(frames[at]) - 1)).any(axis=1).sum()
     cut = f"; it ends at the crop's border in {edge} of them" if edge else ""
-    return f"{len(surface.at)} points, {len(surface.faces)} triangles{cut}"
+    return f"{len(points)} points, {len(faces)} triangles{cut}"
 
 
 def _store_of(clip: str, stage: Path, made: Path) -> Store:

@@ -4,9 +4,10 @@ Depth is in interocular distances from the point between the eyes, positive away
 in the model's axes of :mod:`mer_lib.render.camera`, with its origin between the eyes. How far the eyes are from the
 camera follows from their distance in the picture, which is ``PUPILS`` in the world.
 
-A camera sees no surface edge on: where neighbouring pixels differ so much in depth that what lies between them would be
-seen under more than ``GRAZING`` degrees, there are two surfaces, one behind the other, and what would join them is a
-skirt that is in no face. It is cut. Small holes are filled, and only the largest piece is kept.
+A camera sees no surface edge on: where neighbouring pixels differ much in depth there are two surfaces, one behind the
+other, and what would join them is a skirt that is in no face. From the front it is a pixel wide and hides nothing; the
+further aside a camera is, the wider. So it depends on the view what is cut (:meth:`Topology.seen_from`): whatever the
+turn would stretch by more than ``STRETCH`` times. Small holes are filled, and only the largest piece is kept.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from mer_lib.problems import BadInput
 from mer_lib.render.camera import Camera
 
 PUPILS = 0.063  # metres between the pupils, of an average adult
-GRAZING = 80.0  # degrees between the line of sight and the surface's normal
+STRETCH = 4.7  # times: at 45 degrees what the front sees under more than 80 degrees, at 5 under more than 88
 _HOLE = 0.01  # share of the crop that a hole may have to be filled
-_SHEER = 88.0  # degrees: steeper is no steeper
+_SHEER = 5.0  # times the steepest that is kept: steeper is no steeper, or one pixel would decide for its neighbours
 _SOFT = 1.0  # pixels, sigma of the smoothing of what decides on a cut
 _RIM = 4.0  # pixels
 _FEWEST = 0.02  # share of the crop that a surface must cover
@@ -84,18 +85,43 @@ def nearest(depth: np.ndarray) -> np.ndarray:
 class Topology:
     """Which pixels of a depth map are vertices, and the triangles between them.
 
-    at: (V, 2) int32, row and column of each vertex; faces: (M, 3) int32, counter-clockwise seen from the camera;
-    cut, dropped: share of the cells between pixels that would be skirts, and that are in smaller pieces.
+    at: (V, 2) int32, row and column of each vertex; faces: (M, 3) int32, counter-clockwise seen from the camera, two a
+    cell between four pixels; slope: (S − 1, S − 1) float64, tangent of the angle between the camera's line of sight and
+    the normal of the steeper of each cell's triangles, NaN where there are none; dropped: share of the cells that are
+    in smaller pieces.
     """
 
     at: np.ndarray
     faces: np.ndarray
-    cut: float
+    slope: np.ndarray
     dropped: float
+
+    def seen_from(self, yaw: float) -> np.ndarray:
+        """The triangles (N, 3) that a view turned by ``yaw`` degrees shows: those that are no skirts there.
+
+        A surface under a slope t is seen cos(yaw) + t·sin(yaw) times as wide as from the front. Steep parts within the
+        face, such as the sides of a nose, are the face's own and stay. Raises BadInput where too little is left.
+        """
+        return self.faces[np.repeat(self._kept(yaw)[np.isfinite(self.slope)], 2)]
+
+    def cut(self, yaw: float) -> float:
+        """The share of the triangles that a view turned by ``yaw`` degrees does not show."""
+        return 1 - len(self.seen_from(yaw)) / len(self.faces)
+
+    def _kept(self, yaw: float) -> np.ndarray:
+        whole, angle = np.isfinite(self.slope), np.radians(abs(yaw))
+        steepest = (STRETCH - np.cos(angle)) / max(np.sin(angle), 1e-6)
+        steep = _smooth(np.minimum(self.slope, _SHEER * steepest), whole) > steepest
+        piece = _largest(whole & ~steep)
+        kept = whole & (piece | _enclosed(piece))
+        share = kept.sum() / kept.size
+        if share < _FEWEST:
+            raise BadInput(f"the face's surface covers {share:.1%} of the crop", "see its depth: it may be covered")
+        return kept
 
 
 def topology(camera: Camera, eyes: np.ndarray, depth: np.ndarray) -> Topology:
-    """The triangles of a depth map (S, S), NaN where no surface is. Raises BadInput where too little of one is left."""
+    """The triangles of a depth map (S, S), NaN where no surface is. Raises BadInput where none is."""
     rows, columns = np.indices(depth.shape)
     points = lifted(camera, eyes, np.stack([columns, rows], axis=-1), depth).reshape(-1, 3)
     cells = _cells(depth.shape)
@@ -103,21 +129,11 @@ def topology(camera: Camera, eyes: np.ndarray, depth: np.ndarray) -> Topology:
     whole = np.isfinite(slope)
     if not whole.any():
         raise BadInput("no surface in the depth", "see the clip's faces: they may show none, or be covered")
-    steep = whole & (_smooth(slope, whole) > np.tan(np.radians(GRAZING)))
-    piece = _largest(whole & ~steep)
-    kept = whole & (piece | _enclosed(piece))
-    if kept.sum() < _FEWEST * depth.size:
-        raise BadInput(
-            f"the face's surface covers {kept.sum() / depth.size:.1%} of the crop", "see its depth: it may be covered"
-        )
+    kept = _largest(whole)
     used, faces = np.unique(cells[kept].reshape(-1, 3), return_inverse=True)
     at = np.stack(np.unravel_index(used, depth.shape), axis=-1).astype(np.int32)
-    count = whole.sum()
-    lost = (whole & ~kept).sum()
-    return Topology(
-        at, faces.reshape(-1, 3).astype(np.int32), float((steep & ~kept).sum() / count),
-        float((lost - (steep & ~kept).sum()) / count),
-    )  # fmt: skip
+    dropped = 1 - float(kept.sum() / whole.sum())
+    return Topology(at, faces.reshape(-1, 3).astype(np.int32), np.where(kept, slope, np.nan), dropped)
 
 
 def rim(depth: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -146,12 +162,12 @@ def _cells(shape: tuple[int, int]) -> np.ndarray:
 
 
 def _slope(corners: np.ndarray, camera_at: np.ndarray) -> np.ndarray:
-    """Tangent of the angle between the normal of triangles (..., 3, 3) and the line of sight, at most that of
-    ``_SHEER`` degrees; NaN where a corner is missing."""
+    """Tangent of the angle between the normal of triangles (..., 3, 3) and the line of sight; NaN where a corner is
+    missing. (Between pixels of one picture it is below a right one, however deep the step.)"""
     a, b, c = np.moveaxis(corners.astype(np.float64), -2, 0)
     normal, sight = np.cross(b - a, c - a), camera_at - (a + b + c) / 3
     across, along = np.linalg.norm(np.cross(normal, sight), axis=-1), (normal * sight).sum(axis=-1)
-    return across / np.maximum(along, across / np.tan(np.radians(_SHEER)))
+    return across / along
 
 
 def _smooth(values: np.ndarray, known: np.ndarray) -> np.ndarray:

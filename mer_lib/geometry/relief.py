@@ -33,17 +33,16 @@ HEAD = np.array([0.0, 0.0, -0.09])  # metres from the eyes: on the axis a head t
 class Relief:
     """A clip's surface.
 
-    camera: the crops'; eyes: (3,) metres in its axes; faces: (M, 3) int32; at: (V, 2) int32, row and column of each
-    vertex in the first frame; pixels: (T, V, 2) float32, u and v of it in each frame; depth: (T, V) float32,
-    interocular distances; landmarks: (5, 3) metres, of the model; quality: what was done to the depth, as shares of the
-    crop (covered, filled, border), of the surface (cut, dropped), in frames (smoothing; inf:
-    mean of the clip) and pixels (rest_px).
+    camera: the crops'; eyes: (3,) metres in its axes; shape: its vertices, in the first frame, and triangles; pixels:
+    (T, V, 2) float32, u and v of each vertex in each frame; depth: (T, V) float32, interocular distances; landmarks:
+    (5, 3) metres, of the model; quality: what was done to the depth, as shares of the crop (covered, filled, border),
+    of the surface (dropped; cut, in the most turned view), in frames (smoothing; inf: mean of the clip) and pixels
+    (rest_px).
     """
 
     camera: Camera
     eyes: np.ndarray
-    faces: np.ndarray
-    at: np.ndarray
+    shape: mesh.Topology
     pixels: np.ndarray
     depth: np.ndarray
     landmarks: np.ndarray
@@ -52,7 +51,7 @@ class Relief:
     def vertices(self, frame: int | None = None) -> np.ndarray:
         """The surface (V, 3) in metres in a frame, or in the mean of all, at the place of the first."""
         if frame is None:
-            return mesh.lifted(self.camera, self.eyes, self.at[:, ::-1], self.depth.mean(axis=0))
+            return mesh.lifted(self.camera, self.eyes, self.shape.at[:, ::-1], self.depth.mean(axis=0))
         return mesh.lifted(self.camera, self.eyes, self.pixels[frame], self.depth[frame])
 
     def pose(self, yaw: float) -> np.ndarray:
@@ -102,8 +101,7 @@ def relief(
     return Relief(
         camera=camera,
         eyes=eyes,
-        faces=shape.faces,
-        at=shape.at,
+        shape=shape,
         pixels=_followed(shape.at, path),
         depth=calm.astype(np.float32),
         landmarks=_landmarks(camera, eyes, first, anchors),
@@ -111,7 +109,7 @@ def relief(
             "covered": len(shape.at) / first.size,
             "filled": float(hole[rows, columns].sum()) / first.size,
             "border": float(edge.sum()) / first.size,
-            "cut": shape.cut,
+            "cut": max((shape.cut(yaw) for yaw in yaws), default=0.0),
             "dropped": shape.dropped,
             "smoothing": width,
             "rest_px": rest,

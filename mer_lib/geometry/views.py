@@ -75,7 +75,7 @@ def film(surface: Relief, frames: np.ndarray, yaws: Sequence[float], *, renderer
     size = frames.shape[1]
     cameras, behind = views(surface, yaws), surroundings(surface, frames[0])
     made = np.empty((len(cameras), *frames.shape), np.uint8)
-    drawing = open_film(renderer, size, size, surface.faces)
+    drawing = open_film(renderer, size, size)
     try:
         for t, frame in enumerate(frames):
             made[:, t] = drawing.frame(frame, surface.vertices(t), surface.pixels[t], cameras, behind)
@@ -96,7 +96,7 @@ def views(surface: Relief, yaws: Sequence[float]) -> list[View]:
     for yaw in yaws:
         pose = surface.pose(yaw)
         seen = surface.camera.project(surface.landmarks, pose)[:, :2]
-        found.append(_framed(surface, pose, back @ _square(align.similarity(seen, target))))
+        found.append(_framed(surface, yaw, back @ _square(align.similarity(seen, target))))
     return found
 
 
@@ -104,7 +104,7 @@ def _square(matrix: np.ndarray) -> np.ndarray:
     return np.vstack([matrix, [0, 0, 1]]).astype(float)
 
 
-def _framed(surface: Relief, pose: np.ndarray, similarity: np.ndarray) -> View:
+def _framed(surface: Relief, yaw: float, similarity: np.ndarray) -> View:
     """The view whose picture is the camera's under a similarity (3, 3): a longer lens, tilted, looking elsewhere."""
     camera = surface.camera
     scale = np.hypot(similarity[0, 0], similarity[1, 0])
@@ -112,13 +112,14 @@ def _framed(surface: Relief, pose: np.ndarray, similarity: np.ndarray) -> View:
     tilt[:3, :3] = Rotation.from_euler("z", np.arctan2(similarity[1, 0], similarity[0, 0])).as_matrix()
     place = similarity[:2, :2] @ camera.centre + similarity[:2, 2]
     shift = tuple((place - np.asarray(camera.centre) + camera.shift).tolist())
-    return View(replace(camera, focal=camera.focal * scale, shift=shift), tilt @ pose)
+    lens = replace(camera, focal=camera.focal * scale, shift=shift)
+    return View(lens, tilt @ surface.pose(yaw), surface.shape.seen_from(yaw))
 
 
 def surroundings(surface: Relief, frame: np.ndarray) -> np.ndarray:
     """The colour (3,) uint8 of what a frame shows beside the surface, the median; grey where it shows nothing else."""
     beside = np.ones(frame.shape[:2], bool)
-    beside[tuple(surface.at.T)] = False
+    beside[tuple(surface.shape.at.T)] = False
     beside = ndimage.binary_erosion(beside, iterations=2, border_value=1)  # its edge shows both
     return np.median(frame[beside], axis=0).astype(np.uint8) if beside.any() else np.full(3, _GREY, np.uint8)
 
@@ -126,19 +127,20 @@ def surroundings(surface: Relief, frame: np.ndarray) -> np.ndarray:
 def visibility(surface: Relief, yaws: Sequence[float]) -> np.ndarray:
     """Which points of the first frame's surface each view sees.
 
-    Returns (V, S, S) float32 at the pixels of the first frame: the share of the triangles around it that face the view
-    and are hidden by nothing; NaN where there is no surface. The mean surface of the clip is looked at.
+    Returns (V, S, S) float32 at the pixels of the first frame: the share of the triangles around it that the view
+    shows, facing it and hidden by nothing; NaN where there is no surface. The mean surface of the clip is looked at.
     """
     size, places = surface.camera.height, surface.vertices()
+    around = np.bincount(surface.shape.faces.ravel(), minlength=len(places))
     found = np.full((len(yaws), size, size), np.nan, np.float32)
     for picture, view in zip(found, views(surface, yaws), strict=True):
         seen = view.camera.project(places, view.pose)
-        picture[tuple(surface.at.T)] = _seen(seen, surface.faces, size)
+        picture[tuple(surface.shape.at.T)] = _seen(seen, view.faces, size) / np.maximum(around, 1)
     return found
 
 
 def _seen(projected: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
-    """(V,) share of each vertex's triangles that are in sight."""
+    """(V,) how many of each vertex's triangles are in sight."""
     a, b, c = np.moveaxis(projected[faces, :2], 1, 0)
     right, down = np.moveaxis(np.stack([b - a, c - a]), -1, 0)
     towards = right[0] * down[1] < down[0] * right[1]  # v points down: what faces the view is clockwise
@@ -146,6 +148,4 @@ def _seen(projected: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
     front = ndimage.maximum_filter(np.where(drawn > 0, drawn, np.inf), 3)
     u, v = np.clip(np.rint(projected[:, :2]).astype(int), 0, size - 1).T
     free = projected[:, 2] <= front[v, u] + _BEHIND
-    around = np.bincount(faces.ravel(), minlength=len(projected))
-    turned = np.bincount(faces[towards].ravel(), minlength=len(projected))
-    return np.where(free, turned / np.maximum(around, 1), 0)
+    return np.where(free, np.bincount(faces[towards].ravel(), minlength=len(projected)), 0)

@@ -1,4 +1,4 @@
-"""Views of a surface that carries a film: each frame is the texture of a mesh of fixed topology, without any light.
+"""Views of a surface that carries a film: each frame is the texture of a mesh of fixed vertices, without any light.
 
 Two ways to the same pictures. ``pyrender`` keeps one scene, buffer and texture and replaces what a frame changes;
 ``raster`` fills the triangles itself, in compiled code without OpenGL: a depth map's triangles are as small as pixels,
@@ -22,17 +22,19 @@ _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV's camera axes to OpenGL's
 
 @dataclass(frozen=True)
 class View:
-    """Where a picture is taken from: a camera and the pose (4, 4) of the model before it."""
+    """Where a picture is taken from: a camera, the pose (4, 4) of the model before it, and which of the model's
+    triangles (M, 3) are shown there."""
 
     camera: Camera
     pose: np.ndarray
+    faces: np.ndarray
 
 
 class RasterFilm:
-    """Pictures (height, width, 3) of a mesh with faces (M, 3), by the own rasteriser."""
+    """Pictures (height, width, 3) of a mesh, by the own rasteriser."""
 
-    def __init__(self, height: int, width: int, faces: np.ndarray) -> None:
-        self.height, self.width, self.faces = height, width, np.ascontiguousarray(faces, np.int32)
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
         samples = height * OVERSAMPLING, width * OVERSAMPLING
         self._nearest, self._place = np.empty(samples, np.float32), np.empty((*samples, 2), np.float32)
 
@@ -48,7 +50,7 @@ class RasterFilm:
         source, places = np.ascontiguousarray(frame), np.ascontiguousarray(pixels, np.float32)
         for picture, view in zip(made, views, strict=True):
             seen = np.ascontiguousarray(view.camera.project(vertices, view.pose))
-            _fill(seen, self.faces, places, OVERSAMPLING, self._nearest, self._place)
+            _fill(seen, np.ascontiguousarray(view.faces, np.int32), places, OVERSAMPLING, self._nearest, self._place)
             _develop(source, self._nearest, self._place, OVERSAMPLING, np.asarray(background, np.float32), picture)
         return made
 
@@ -57,10 +59,10 @@ class RasterFilm:
 
 
 class PyrenderFilm:
-    """The same by pyrender: vertices and frame are uploaded once a frame, a view changes camera and pose alone."""
+    """The same by pyrender: vertices and frame are uploaded once a frame, a view changes camera, pose and triangles."""
 
-    def __init__(self, height: int, width: int, faces: np.ndarray) -> None:
-        self.height, self.width, self.faces = height, width, faces
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
         self._canvas = None
 
     def frame(
@@ -70,28 +72,32 @@ class PyrenderFilm:
         from mer_lib.render.gl import over
 
         height, width = frame.shape[:2]
-        canvas = self._prepared(len(vertices), height, width)
+        canvas = self._prepared(len(vertices), height, width, max((view.faces for view in views), key=len))
         canvas.position[:] = vertices
         canvas.uv[:, 0] = (pixels[:, 0] + 0.5) / width
         canvas.uv[:, 1] = 1 - (pixels[:, 1] + 0.5) / height
         canvas.upload()
         self._texture[..., :3] = frame
         canvas.paint(self._texture)
-        return np.stack([over(canvas.picture(view.camera, _FLIP @ view.pose), background) for view in views])
+        shown = []
+        for view in views:
+            canvas.show(view.faces)
+            shown.append(over(canvas.picture(view.camera, _FLIP @ view.pose), background))
+        return np.stack(shown)
 
     def close(self) -> None:
         """Free the GL context."""
         if self._canvas is not None:
             self._canvas.close()
 
-    def _prepared(self, vertices: int, height: int, width: int):
-        """The canvas, made for the first frame: all frames have its size, and a topology its number of vertices."""
+    def _prepared(self, vertices: int, height: int, width: int, faces: np.ndarray):
+        """The canvas, made for the first frame: all frames have its size, its vertices and its views."""
         from mer_lib.render.gl import Canvas  # a machine without OpenGL can still use the other
 
         if self._canvas is None:
             self._texture = np.zeros((height, width, 4), np.uint8)
             uv = np.zeros((vertices, 2), np.float32)
-            self._canvas = Canvas(self.height, self.width, uv, self.faces, self._texture, film=True)
+            self._canvas = Canvas(self.height, self.width, uv, faces, self._texture, film=True)
             self._canvas.light[:] = 1
         return self._canvas
 
@@ -99,11 +105,11 @@ class PyrenderFilm:
 RENDERERS = {"raster": RasterFilm, "pyrender": PyrenderFilm}
 
 
-def open_film(renderer: str, height: int, width: int, faces: np.ndarray) -> RasterFilm | PyrenderFilm:
-    """A renderer by its name for a mesh with faces (M, 3). Raises BadInput for another name, or without OpenGL."""
+def open_film(renderer: str, height: int, width: int) -> RasterFilm | PyrenderFilm:
+    """A renderer by its name. Raises BadInput for another name, or without OpenGL."""
     if renderer not in RENDERERS:
         raise BadInput(f"no renderer called '{renderer}'", f"choose one of {', '.join(RENDERERS)}")
-    return RENDERERS[renderer](height, width, faces)
+    return RENDERERS[renderer](height, width)
 
 
 @njit(cache=True)

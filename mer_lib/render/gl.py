@@ -82,6 +82,16 @@ class Canvas:
         GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._mesh._buffers[0])
         GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, self.corners.nbytes, self.corners)
 
+    def show(self, faces: np.ndarray) -> None:
+        """Draw these triangles (M, 3) from now on, at most as many as the canvas was made for."""
+        corners = np.ascontiguousarray(faces, np.uint32)
+        self._mesh.indices = corners  # pyrender keeps them as other numbers, and draws as many as these
+        self._gl._platform.make_current()
+        GL.glBindVertexArray(self._mesh._vaid)
+        GL.glBindBuffer(GL.GL_ELEMENT_ARRAY_BUFFER, self._mesh._buffers[-1])
+        GL.glBufferSubData(GL.GL_ELEMENT_ARRAY_BUFFER, 0, corners.nbytes, corners)
+        GL.glBindVertexArray(0)
+
     def paint(self, texture: np.ndarray) -> None:
         """Replace the texture by one of the same shape, (H, W, 4) uint8."""
         height, width = texture.shape[:2]

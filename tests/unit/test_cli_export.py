@@ -107,7 +107,7 @@ def test_a_mesh_opens_elsewhere_with_its_texture(project):
     frames, depth, marks = arrays(6)
     surface = relief(frames, depth, marks)
     np.testing.assert_allclose(face.vertices, surface.vertices(2), atol=1e-6)
-    np.testing.assert_array_equal(face.faces, surface.faces)
+    np.testing.assert_array_equal(face.faces, surface.shape.seen_from(45))
     np.testing.assert_array_equal(np.asarray(face.visual.material.baseColorTexture.convert("RGB")), frames[2])
     assert scene.metadata["clip"] == f"{CORPUS}/ann/b" and scene.metadata["frame"] == FIRST + 2
     assert "licence" in scene.metadata["note"] and "licence" in done.output
@@ -118,8 +118,8 @@ def test_each_point_of_a_mesh_has_the_colour_that_the_frame_shows_there(project)
     (face,) = trimesh.load(project / "face.glb").geometry.values()
     frames, depth, marks = arrays(4)
     surface = relief(frames, depth, marks)
-    inner = (np.abs(surface.at - SIZE / 2) < 30).all(axis=1)
-    seen = frames[0][tuple(surface.at.T)]
+    inner = (np.abs(surface.shape.at - SIZE / 2) < 30).all(axis=1)
+    seen = frames[0][tuple(surface.shape.at.T)]
     apart = np.abs(face.visual.to_color().vertex_colors[:, :3].astype(int) - seen)[inner]
     assert np.median(apart) <= 4  # its nearest pixel
     assert (face.face_normals[:, 2] > 0).mean() > 0.95  # outwards, to the camera along z

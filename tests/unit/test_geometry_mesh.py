@@ -10,10 +10,10 @@ from mer_lib.problems import BadInput
 SIZE, CAMERA, EYES = balls.SIZE, balls.CAMERA, balls.EYES
 
 
-def edges(shape, depth):
-    """Depth differences along the edges of a topology."""
-    at = depth[tuple(shape.at.T)]
-    return np.abs(at[shape.faces] - at[np.roll(shape.faces, 1, axis=1)]).max()
+def edges(shape, depth, yaw):
+    """The largest difference in depth along the edges that a view shows."""
+    at, faces = depth[tuple(shape.at.T)], shape.seen_from(yaw)
+    return np.abs(at[faces] - at[np.roll(faces, 1, axis=1)]).max()
 
 
 def test_points_lie_on_the_ball_they_were_measured_on():
@@ -36,25 +36,46 @@ def test_faces_look_at_the_camera():
     assert shape.dropped == 0
 
 
-def test_a_step_in_depth_is_cut_and_the_smaller_piece_dropped():
+def test_a_step_in_depth_is_cut_from_the_side_and_the_smaller_piece_left_out():
     depth = np.zeros((SIZE, SIZE), np.float32)
     depth[:, 60:] = 0.6
     shape = mesh.topology(CAMERA, EYES, depth)
-    assert edges(shape, depth) == 0 and shape.at[:, 1].max() < 60
-    assert 0 < shape.cut < 0.1 and 0.3 < shape.dropped < 0.4
+    assert len(shape.at) == SIZE**2 and shape.dropped == 0
+    assert edges(shape, depth, 45) == 0 and shape.at[shape.seen_from(45), 1].max() < 60
+    assert 0.3 < shape.cut(45) == shape.cut(-45) < 0.5
+
+
+def test_the_front_sees_every_step_and_the_side_what_the_turn_does_not_stretch():
+    """A slope of 84 degrees is stretched 3.4 times by a turn of 15 degrees and 7.4 times by 45."""
+    depth = np.zeros((SIZE, SIZE), np.float32)
+    steep = np.tan(np.radians(84.0)) * EYES[2] / CAMERA.focal / mesh.PUPILS
+    depth[:, 40:56] += np.arange(16, dtype=np.float32) * steep
+    depth[:, 56:] = depth[0, 55]
+    shape = mesh.topology(CAMERA, EYES, depth)
+    assert shape.cut(0) == shape.cut(15) == 0 and edges(shape, depth, 15) > 0.8 * steep
+    assert shape.cut(45) > 0.2 and not np.isin(shape.at[shape.seen_from(45), 1], range(43, 53)).any()
+    more = [shape.cut(yaw) for yaw in (0, 5, 15, 25, 35, 45)]
+    assert more == sorted(more)
+
+
+def test_pieces_that_hang_on_nothing_are_dropped():
+    depth = np.zeros((SIZE, SIZE), np.float32)
+    depth[:, 60:70] = np.nan
+    shape = mesh.topology(CAMERA, EYES, depth)
+    assert shape.at[:, 1].max() < 60 and 0.2 < shape.dropped < 0.4
 
 
 def test_a_slope_is_no_step():
     depth = np.tile(np.linspace(0, 3, SIZE, dtype=np.float32), (SIZE, 1))  # about 55 degrees
     shape = mesh.topology(CAMERA, EYES, depth)
-    assert len(shape.at) == SIZE**2 and shape.cut == 0
+    assert len(shape.at) == SIZE**2 and shape.cut(45) == 0
 
 
 def test_steep_sides_within_a_face_stay():
     depth = np.zeros((SIZE, SIZE), np.float32)
     depth[40:48, 44:50] = -0.5  # a nose like a box
     shape = mesh.topology(CAMERA, EYES, depth)
-    assert len(shape.at) == SIZE**2 and edges(shape, depth) == 0.5
+    assert shape.cut(45) == 0 and edges(shape, depth, 45) == 0.5
 
 
 def test_small_holes_are_filled_smoothly_and_large_ones_stay():
@@ -78,7 +99,7 @@ def test_small_holes_are_filled_smoothly_and_large_ones_stay():
 )
 def test_what_is_no_surface_is_refused(depth, what):
     with pytest.raises(BadInput, match=what):
-        mesh.topology(CAMERA, EYES, depth)
+        mesh.topology(CAMERA, EYES, depth).seen_from(45)
 
 
 def test_eyes_that_coincide_and_wild_lenses_are_refused():

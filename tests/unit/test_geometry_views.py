@@ -54,7 +54,7 @@ def test_the_frontal_view_is_the_frame():
     surface = relief(frames, depth, landmarks, fov=FOV)
     shown = film(surface, frames, [0.0])[0, 0].astype(int)
     inner = np.zeros((SIZE, SIZE), bool)
-    inner[tuple(surface.at.T)] = True
+    inner[tuple(surface.shape.at.T)] = True
     inner = ndimage.binary_erosion(inner, iterations=5)
     assert np.abs(shown - frames[0])[inner].mean() < 2
 
@@ -181,7 +181,7 @@ def test_visibility_of_a_ball_is_the_sign_of_its_normals():
         normal = (points - balls.CENTRE) @ turn[:3, :3].T
         cosine = -(normal * (points @ turn[:3, :3].T + turn[:3, 3])).sum(-1)
         known = np.isfinite(seen)
-        assert known.sum() == len(surface.at)
+        assert known.sum() == len(surface.shape.at)
         rim = ndimage.binary_erosion(known, iterations=6)  # the outline is smoothed: its normals are its own
         assert np.mean((seen > 0.5)[rim] == (cosine > 0)[rim]) > 0.99
         if abs(yaw) > 30:
@@ -196,6 +196,19 @@ def test_what_stands_before_it_hides_the_ball():
     # turned to the subject's left, the picture's right, the nose hides what is right of it
     assert left[1] > 0.9 and right[0] > 0.9
     assert left[0] < 0.3 and right[1] < 0.3
+
+
+def test_what_a_view_cuts_it_does_not_show():
+    """A step in depth is in sight from the front, a skirt from the side: cut there, and so not seen."""
+    frames, depth, landmarks = clip()
+    wall = np.isnan(depth[0]) & (np.arange(SIZE) > SIZE / 2)  # far behind the right half of the ball
+    depth[0, wall] = 2.0
+    surface = relief(frames, depth, landmarks, yaws=YAWS, fov=FOV)
+    front, side = visibility(surface, [0.0, 45.0])
+    assert (front[wall] == 1).all() and (side[wall] == 0).all() and np.nanmax(side) == 1
+    shown = film(surface, frames, [0.0])[0, 0].astype(int)
+    assert np.abs(shown - frames[0])[wall].mean() < 4
+    assert surface.quality["cut"] == surface.shape.cut(45.0) > 0.2
 
 
 def test_beside_the_face_is_the_colour_of_its_surroundings():
