@@ -1,4 +1,4 @@
-"""RCN: recurrent convolutions, few layers and small pictures against what composite corpora do to deep networks."""
+"""RCN: one recurrent convolution on small pictures, against what composite corpora do to deep networks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import nn
 from mer_lib.registry import register
 
 MODULES = ("none", "shortcut", "attention")
+TINY = 1e-8
 
 
 @register(
@@ -16,90 +17,105 @@ MODULES = ("none", "shortcut", "attention")
     title="RCN",
     channels=3,
     side=60,
-    parameters=40035,
-    flops=87264192,
+    parameters=55747,
+    flops=152152448,
+    sample_mb=8,
     stacked=True,
     paper="Xia, Peng, Khor, Feng, Zhao: Revealing the invisible with model and data shrinking for composite-database "
     "micro-expression recognition (2020)",
     doi="10.1109/TIP.2020.3018222",
     year=2020,
-    chosen="60×60 pixels of u, v and strain; a convolution 5×5 / 2 and two recurrent ones of 32 filters and 3 steps, "
-    "each followed by a max pool 2×2; maximum over the map, dense; pixels are 0 to 1. The authors' code has one "
-    "recurrent convolution of 64 filters behind a 5×5 and a dense layer on means over 7×7. The recipe is that code's, "
-    "whose rate is halved every ten epochs where ours stays",
+    chosen="layers, their number, first weights and recipe are those of the authors' code; its rate is halved every "
+    "ten epochs where ours stays; 60×60 pixels of u, v and strain, 0 to 1; of the paper's parts without weights the "
+    "shortcut and the attention are there",
 )
-def rcn(classes: int, *, filters: int = 32, steps: int = 3, module: str = "none", dropout: float = 0.5) -> nn.Module:
+def rcn(classes: int, *, filters: int = 64, pool: int = 7, module: str = "none", dropout: float = 0.5) -> nn.Module:
     """Recurrent convolutional network on u, v and strain at 60×60.
 
     Parameters
     ----------
     filters : int
         Of each convolution.
-    steps : int
-        How often a recurrent convolution sees its own output.
+    pool : int
+        Rows and columns that the last map is averaged to.
     module : str
-        One of the paper's parts without weights: 'shortcut' adds a recurrent layer's input to its output, 'attention'
-        weighs each position by the sigmoid of its mean over the channels, 'none'.
+        One of the paper's parts without weights: 'shortcut' lets each pass see all that came before it, 'attention'
+        weighs the last map by where the first one speaks for any class, 'none'.
     dropout : float
-        Share of the last layer's inputs that is dropped.
+        Share of the maps' values that is dropped behind each max pool.
     """
-    return RCN(classes, filters, steps, module, dropout)
+    if module not in MODULES:
+        raise ValueError(f"module '{module}'; known: {', '.join(MODULES)}")
+    return RCN(classes, filters, pool, module, dropout)
 
 
 class RCN(nn.Module):
     """(N, 3, 60, 60) of 0–255 → (N, classes) logits.
 
-    =========  ===========================  ============
-    layer      filter                       output
-    =========  ===========================  ============
-    conv       5×5 / 2, padding 2           32 × 30×30
-    recurrent  3×3 and 3×3, pool 2×2        32 × 15×15
-    recurrent  3×3 and 3×3, pool 2×2        32 × 7×7
-    maximum    over all positions           32
-    =========  ===========================  ============
+    =========  ============================================  ============
+    layer      filter                                        output
+    =========  ============================================  ============
+    conv       5×5, batch norm, ReLU, max pool 2×2, dropout  64 × 28×28
+    recurrent  see ``Recurrent``, max pool 2×2, dropout      64 × 14×14
+    mean       over 2×2                                      64 × 7×7
+    dense      3,136 → classes
+    =========  ============================================  ============
     """
 
-    def __init__(self, classes: int, filters: int, steps: int, module: str, dropout: float) -> None:
+    def __init__(self, classes: int, filters: int, pool: int, module: str, dropout: float) -> None:
         super().__init__()
-        if module not in MODULES or steps < 1:
-            raise ValueError(f"module '{module}' with {steps} steps; modules: {', '.join(MODULES)}, steps from 1")
-        self.entry = nn.Sequential(nn.Conv2d(3, filters, 5, stride=2, padding=2), nn.BatchNorm2d(filters), nn.ReLU())
-        self.recurrent = nn.ModuleList([Recurrent(filters, steps) for _ in range(2)])
-        self.pool, self._module = nn.MaxPool2d(2), module
-        self.dropout, self.head = nn.Dropout(dropout), nn.Linear(filters, classes)
+        self._attention = module == "attention"
+        self.entry = nn.Sequential(*_normed(3, filters, 5, 0), nn.MaxPool2d(2), nn.Dropout(dropout))
+        self.recurrent = nn.Sequential(Recurrent(filters, module == "shortcut"), nn.MaxPool2d(2), nn.Dropout(dropout))
+        self.mean = nn.AdaptiveAvgPool2d(pool)
+        self.head = nn.Linear(filters * pool**2, classes)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, 60, 60) → (N, filters, 7, 7)."""
-        x = self.entry(x / 255)
-        for layer in self.recurrent:
-            y = layer(x)
-            if self._module == "shortcut":
-                y = y + x
-            elif self._module == "attention":
-                y = y * torch.sigmoid(y.mean(dim=1, keepdim=True))
-            x = self.pool(y)
-        return x
+        first = self.entry(x / 255)
+        found = self.mean(self.recurrent(first))
+        return found * self.spoken(self.mean(first)) if self._attention else found
+
+    def spoken(self, maps: torch.Tensor) -> torch.Tensor:
+        """(N, filters, 7, 7) → (N, 1, 7, 7) within 0 and 1: where the maps activate the classes, their mean."""
+        weights = self.head.weight.view(1, -1, *maps.shape[1:])
+        active = (weights * maps[:, None]).mean(2)
+        active = active - active.amin((2, 3), keepdim=True)
+        return (active / (active.amax((2, 3), keepdim=True) + TINY)).mean(1, keepdim=True)
 
     def forward_head(self, features: torch.Tensor) -> torch.Tensor:
         """(N, filters, 7, 7) → (N, classes) logits."""
-        return self.head(self.dropout(features.amax(dim=(2, 3))))
+        return self.head(features.flatten(1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.forward_head(self.forward_features(x))
 
 
 class Recurrent(nn.Module):
-    """Recurrent convolution (Liang, Hu 2015): yₜ = ReLU(normₜ(W x + R yₜ₋₁)) with y₋₁ = 0, after ``steps`` returns."""
+    """y₀ = F(x), then yₜ = R(x + yₜ₋₁) twice; with shortcuts yₜ = R(x + y₀ + … + yₜ₋₁), three times.
 
-    def __init__(self, filters: int, steps: int) -> None:
+    F is a convolution 1×1 and R one of 3×3, each with batch norm and ReLU; R is the same at every pass.
+    """
+
+    def __init__(self, filters: int, shortcut: bool) -> None:
         super().__init__()
-        self.forth = nn.Conv2d(filters, filters, 3, padding=1)
-        self.back = nn.Conv2d(filters, filters, 3, padding=1, bias=False)
-        self.norms = nn.ModuleList([nn.BatchNorm2d(filters) for _ in range(steps + 1)])
+        self._shortcut = shortcut
+        self.forth = nn.Sequential(*_normed(filters, filters, 1, 0))
+        self.back = nn.Sequential(*_normed(filters, filters, 3, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        given = self.forth(x)
-        y = torch.relu(self.norms[0](given))
-        for norm in self.norms[1:]:
-            y = torch.relu(norm(given + self.back(y)))
+        y, past = self.forth(x), x
+        for _ in range(3 if self._shortcut else 2):
+            seen = past + y
+            past = seen if self._shortcut else x
+            y = self.back(seen)
         return y
+
+
+def _normed(given: int, width: int, side: int, padding: int) -> list[nn.Module]:
+    return [nn.Conv2d(given, width, side, padding=padding), nn.BatchNorm2d(width), nn.ReLU()]

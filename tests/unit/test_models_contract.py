@@ -55,7 +55,7 @@ BY_HEART = {
     "offapexnet": (1e-3, 60),
     "part_adversarial": (1e-3, 60),
     "part_based": (1e-3, 60),
-    "rcn": (3e-3, 100),
+    "rcn": (3e-3, 60),
     "sssn": (1e-3, 30),
     "ststnet": (1e-3, 150),
     "ststnet_published": (1e-3, 100),

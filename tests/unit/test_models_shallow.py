@@ -62,8 +62,7 @@ def test_counts_of_the_tables():
     assert round((stream(3) + 57_600 * 5 + 5) / 1e6, 2) == 0.63, "what its paper prints, for five classes"
     assert counts["dssn"] == stream(2) + stream(1) + 57_600 * 3 + 3
     assert round((2 * stream(3) + 57_600 * 5 + 5) / 1e6, 2) == 0.97, "with three channels a stream"
-    recurrent = (9 * 32 + 1) * 32 + 9 * 32 * 32 + 4 * 64
-    assert counts["rcn"] == 76 * 32 + 64 + 2 * recurrent + 33 * 3
+    assert counts["rcn"] == (76 + 65 + 9 * 64 + 1) * 64 + 3 * 128 + (49 * 64 + 1) * 3
 
 
 def test_sizes_of_the_tables():
@@ -78,11 +77,8 @@ def test_sizes_of_the_tables():
     assert [found[f"streams.1.{k}"][1] for k in (0, 2, 4, 6, 8)] == [55, 27, 27, 13, 15]
     assert found["head.0"] == (57_600,)
     found = sizes(drawn("rcn"), pictures("rcn"))
-    assert [found[name] for name in ("entry", "recurrent.0", "recurrent.1")] == [
-        (32, 30, 30),
-        (32, 30, 30),
-        (32, 15, 15),
-    ]
+    assert [found[name] for name in ("entry.2", "entry", "recurrent.0")] == [(64, 56, 56), (64, 28, 28), (64, 28, 28)]
+    assert [found[name] for name in ("recurrent", "mean")] == [(64, 14, 14), (64, 7, 7)]
     found = sizes(drawn("ststnet_published"), pictures("ststnet_published"))
     assert [found[name] for name in ("conv3", "dropout3", "average")] == [(8, 30, 30), (8, 10, 10), (16, 5, 5)]
 
@@ -125,26 +121,37 @@ def test_an_inception_block_is_its_four_branches():
 
 @pytest.mark.parametrize("module", ["none", "shortcut", "attention"])
 def test_recurrent_convolutions_step_by_step(module):
-    model, x = drawn("rcn", module=module, steps=2).eval(), pictures("rcn")
+    """As the authors' code has them: RCN without, with dense shortcuts, and with attention by the classes' weights."""
+    model, x = drawn("rcn", module=module).eval(), pictures("rcn")
     with torch.no_grad():
         for norm in model.modules():
             if isinstance(norm, torch.nn.BatchNorm2d):
                 norm.running_mean.normal_(), norm.running_var.uniform_(0.5, 2), norm.weight.normal_(1, 0.3)
-    normed = lambda n, z: F.batch_norm(z, n.running_mean, n.running_var, n.weight, n.bias)  # noqa: E731
-    z = F.relu(normed(model.entry[1], F.conv2d(x / 255, model.entry[0].weight, model.entry[0].bias, 2, 2)))
-    for layer in model.recurrent:
-        forth = F.conv2d(z, layer.forth.weight, layer.forth.bias, padding=1)
-        y = torch.zeros_like(z)
-        for norm in layer.norms:
-            y = F.relu(normed(norm, forth + F.conv2d(y, layer.back.weight, padding=1)))
-        assert len(layer.norms) == 3
-        if module == "shortcut":
-            y = y + z
-        if module == "attention":
-            y = y / (1 + torch.exp(-y.mean(1, keepdim=True)))
-        z = F.max_pool2d(y, 2)
+
+    def block(layers, z, padding=0):
+        conv, norm = layers[0], layers[1]
+        z = F.conv2d(z, conv.weight, conv.bias, padding=padding)
+        return F.relu(F.batch_norm(z, norm.running_mean, norm.running_var, norm.weight, norm.bias))
+
+    first = F.max_pool2d(block(model.entry, x / 255), 2)
+    forth = block(model.recurrent[0].forth, first)
+    again = lambda z: block(model.recurrent[0].back, z, 1)  # noqa: E731
+    if module == "shortcut":
+        one = again(first + forth)
+        two = again(first + forth + one)
+        last = again(first + forth + one + two)
+    else:
+        last = again(first + again(first + forth))
+    z = F.avg_pool2d(F.max_pool2d(last, 2), 2)
+    if module == "attention":
+        maps, where = F.avg_pool2d(first, 4), []
+        for weight in model.head.weight.view(3, 64, 7, 7):
+            spoken = (weight * maps).mean(1, keepdim=True)
+            low, high = spoken.flatten(1).aminmax(dim=1)
+            where.append((spoken - low.view(-1, 1, 1, 1)) / (high - low).view(-1, 1, 1, 1))
+        z = z * torch.stack(where).mean(0)
     torch.testing.assert_close(model.forward_features(x), z)
-    torch.testing.assert_close(model(x), model.head(z.flatten(2).max(2).values))
+    torch.testing.assert_close(model(x), z.flatten(1) @ model.head.weight.T + model.head.bias)
     with pytest.raises(ValueError, match="module 'wide'"):
         drawn("rcn", module="wide")
 
