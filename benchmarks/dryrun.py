@@ -32,6 +32,7 @@ from mer_lib.ingest.writer import write_video
 ROOT = Path(__file__).parent.parent
 PARTS = ("Snakefile", "params.yaml", "mer_lib", "workflow", "profiles", "environment.yml")
 CORPORA = [{"name": "large", "adapter": "folder"}]
+EXPERIMENTS = ["bi_woof", "ststnet"]  # and the two baselines
 LABELS = ("negative", "positive", "surprise")
 EACH = 200  # clips a subject
 
@@ -88,8 +89,8 @@ def put_index(root: Path) -> None:
 
 def dry_run(root: Path) -> tuple[float, float, float, dict[str, int]]:
     """(seconds, seconds of the processor, peak MB, jobs by rule) of one dry run in a process of its own."""
-    given = f"corpora={json.dumps(CORPORA)}"
-    command = [sys.executable, "-m", "snakemake", "all", "-n", "--cores", "1", "--config", given]
+    given = [f"corpora={json.dumps(CORPORA)}", f"experiments={json.dumps(EXPERIMENTS)}"]
+    command = [sys.executable, "-m", "snakemake", "all", "-n", "--cores", "1", "--config", *given]
     with open(root / "plan.txt", "w+", encoding="utf-8") as told:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=root, stdout=told, stderr=subprocess.STDOUT)
