@@ -3,12 +3,15 @@ written, an input that goes, a second run beside it, a clock that jumps back.
 """
 
 import os
+import random
+import re
 import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,13 +21,45 @@ from mer_lib.ledger import Ledger, content
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 
+SEED = 8
+AFTER = 1.5  # seconds: a kill comes at a random moment within them once a job has begun
+
 
 # ---- kills -----------------------------------------------------------------------------------------------------------
 
 
 def logs(project: Project) -> dict[Path, int]:
     """The log of every job that has begun, and when it was last written."""
-    return {path: path.stat().st_mtime_ns for path in (project.root / "logs").rglob("*.log")}
+    found = {}
+    for path in (project.root / "logs").rglob("*.log"):
+        with suppress(FileNotFoundError):  # Snakemake takes the old log away when a job begins again
+            found[path] = path.stat().st_mtime_ns
+    return found
+
+
+def kill_after(project: Project, begun: int, delay: float, *command: str) -> str | None:
+    """Start a command and kill its whole group without warning, ``delay`` seconds after ``begun`` jobs have begun and
+    one of its own has. Returns what it printed; None where it has come to its end before.
+    """
+    printed = project.root / "printed.txt"
+    before, deadline = logs(project), time.monotonic() + 400
+    with open(printed, "w", encoding="utf-8") as out:
+        with project.start(*command, start_new_session=True, stdout=out, env={"PYTHONUNBUFFERED": "1"}) as process:
+            while process.poll() is None:
+                now = logs(project)
+                if len(now) >= begun and any(before.get(path) != at for path, at in now.items()):
+                    time.sleep(delay)
+                    break
+                assert time.monotonic() < deadline, printed.read_text(encoding="utf-8")
+                time.sleep(0.02)
+            ended = process.poll()
+            with_its_jobs = process.pid
+            try:
+                os.killpg(with_its_jobs, signal.SIGKILL)
+            except ProcessLookupError:
+                assert ended is not None
+        wait_for_the_group(with_its_jobs)
+    return None if ended is not None else printed.read_text(encoding="utf-8")
 
 
 def wait_for_the_group(group: int) -> None:
@@ -38,9 +73,48 @@ def wait_for_the_group(group: int) -> None:
     raise AssertionError("a job outlives the kill")
 
 
+def moments(total: int, count: int) -> list[tuple[int, float]]:
+    """After how many jobs a kill comes, rising, and how many seconds later."""
+    draw = random.Random(SEED)
+    return [(at, draw.uniform(0, AFTER)) for at in sorted(draw.sample(range(1, total), count))]
+
+
+def begun_and_finished(printed: str) -> tuple[dict[str, tuple[str, str]], set[str]]:
+    """What Snakemake has said: jobid -> (rule, log), and the jobids that it has seen finished."""
+    begun = {}
+    for block in re.split(r"\n(?=\[\w{3} \w{3} +\d+ [\d:]{8} \d{4}\]\n)", printed):
+        rule = re.search(r"^(?:local)?rule (\w+):$", block, flags=re.M)
+        told = dict(re.findall(r"^    (log|jobid): (\S+)", block, flags=re.M))
+        if rule and "log" in told:
+            begun[told["jobid"]] = (rule[1], told["log"])
+    return begun, set(re.findall(r"^Finished jobid: (\d+) ", printed, flags=re.M))
+
+
 def half_written(project: Project, whole: dict[str, str]) -> set[str]:
-    """Files under their own names that have other bytes than the undisturbed run's."""
-    return {name for name, digest in project.promised().items() if whole[name] != digest}
+    """Files that have other bytes than the undisturbed run's. (What is not yet whole has a hidden name.)"""
+    found = {name: digest for name, digest in project.promised().items() if not Path(name).name.startswith(".")}
+    return {name for name, digest in found.items() if whole.get(name) != digest}
+
+
+def test_killed_at_twenty_moments(fresh, mini):
+    project, whole = fresh(), mini.promised()
+    finished, hit = {}, Counter()
+    plan = moments(len(logs(mini)), 20)
+    for begun, delay in plan:
+        printed = kill_after(project, begun, delay, "snakemake", "all", "--cores", "2")
+        assert printed is not None, "the run came to its end before it was killed"
+        assert half_written(project, whole) == set()
+        jobs, done = begun_and_finished(printed)
+        hit.update({rule for jobid, (rule, _) in jobs.items() if jobid not in done})
+        finished |= {log: (project.root / log).stat().st_mtime_ns for jobid, (_, log) in jobs.items() if jobid in done}
+    done = project.snakemake("all")
+    assert done.rc == 0, done.output
+    assert project.promised() == whole
+    again = {log for log, at in finished.items() if (project.root / log).stat().st_mtime_ns != at}
+    assert again == set(), "finished once, and done again"
+    assert project.planned() == []
+    assert len(finished) > 20 and len(hit) >= 8, hit
+    print(f"killed {len(plan)} times, {len(finished)} jobs finished before; jobs at work then: {dict(hit)}")
 
 
 def test_killed_between_two_folds(mini, tmp_path):
