@@ -1,7 +1,8 @@
 """How deep a face is at every pixel of its crop, and how far that can be trusted.
 
 The network is :mod:`mer_lib.geometry.depth_net`. What it puts near its far end is no face: the last ``EDGE`` of its
-range is background, and of what is left the largest piece is kept.
+range is background, and of what is left the largest piece is kept. The decoder doubles its maps five times and leaves a
+faint grid, which is smoothed off: it says nothing of depth and turns every normal.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mer_lib.geometry.depth_net import STRIDE, DepthNet
 from mer_lib.problems import BadInput, note
 
 EDGE = 0.1  # share of the range, at its far end, that stands for 'no face'
+_CALM = 1 / 64  # of the crop's side, sigma of the smoothing: of none to twice that, the best normals that cost no depth
 _BATCH = 16  # frames held as activations at once
 _MIRRORED = 4  # frames of a clip that are looked at in the mirror as well
 _SQUARE, _BELOW = 2.4, 0.6  # the face: a square of this side, its middle below the eyes (interocular distances)
@@ -40,6 +42,15 @@ class DepthModel:
     def edge(self) -> float:
         """Depth in interocular distances beyond which there is no face."""
         return edge(self.net)
+
+    def seen(self, frames: np.ndarray) -> np.ndarray:
+        """Depth (n, S, S) float32 of crops (n, S, S, 3) uint8, smooth where a face is, the network's own elsewhere."""
+        with torch.inference_mode():
+            raw = self.net(as_pictures(frames).to(self.device)).cpu().numpy()
+        face, near = raw < self.edge, (0, *(_CALM * side for side in raw.shape[1:]))
+        share = ndimage.gaussian_filter(face.astype(np.float32), near)
+        calm = ndimage.gaussian_filter(np.where(face, raw, np.float32(0)), near) / np.maximum(share, np.float32(1e-6))
+        return np.where(face, calm, raw)
 
 
 def edge(net: DepthNet) -> float:
@@ -84,9 +95,9 @@ def predict(frames: np.ndarray, landmarks: np.ndarray, model: DepthModel) -> tup
     if frames.shape[1] % STRIDE or frames.shape[1:3] != (model.card["size"],) * 2:
         told = f"crops of {frames.shape[2]} × {frames.shape[1]} pixels, the depth network learned from "
         raise BadInput(f"{told}{model.card['size']}", "set faces.size as it was, or train another: snakemake depth")
-    depth = np.concatenate([_seen(frames[at : at + _BATCH], model) for at in range(0, len(frames), _BATCH)])
+    depth = np.concatenate([model.seen(frames[at : at + _BATCH]) for at in range(0, len(frames), _BATCH)])
     looked_at = np.unique(np.linspace(0, len(frames) - 1, _MIRRORED).astype(int))
-    mirrored = _seen(frames[looked_at, :, ::-1], model)[:, :, ::-1]
+    mirrored = model.seen(frames[looked_at, :, ::-1])[:, :, ::-1]
     away = [np.abs(d - m)[(d < model.edge) & (m < model.edge)] for d, m in zip(depth[looked_at], mirrored, strict=True)]
     doubt = [float(a.mean()) if len(a) else np.inf for a in away]
     depth = np.stack([_largest(d, model.edge) for d in depth])
@@ -108,11 +119,6 @@ def of_clip(frames: np.ndarray, landmarks: np.ndarray, model: DepthModel) -> dic
 def as_pictures(frames: np.ndarray) -> Tensor:
     """(n, S, S, 3) uint8 -> (n, 3, S, S) float32 within 0 and 1."""
     return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
-
-
-def _seen(frames: np.ndarray, model: DepthModel) -> np.ndarray:
-    with torch.inference_mode():
-        return model.net(as_pictures(frames).to(model.device)).cpu().numpy()
 
 
 def _largest(depth: np.ndarray, limit: float) -> np.ndarray:

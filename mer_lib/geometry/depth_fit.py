@@ -193,10 +193,7 @@ def _tested(shots: Shots, which: Sequence[tuple[int, int]], model: DepthModel, m
     """Mean errors over shots, of the network or of a mean face."""
     rows = []
     for at in which:
-        found = mean
-        if found is None:
-            with torch.inference_mode():
-                found = model.net(as_pictures(shots.read(at, "frames")[None]).to(model.device))[0].cpu().numpy()
+        found = model.seen(shots.read(at, "frames")[None])[0] if mean is None else mean
         marks = shots.read(at, "landmarks")
         pitch = 1 / float(np.linalg.norm(marks[1] - marks[0]))
         rows.append(errors(found, shots.read(at, "depth"), model.edge, pitch))

@@ -87,6 +87,7 @@ def test_it_beats_the_mean_face_clearly(trained):
     figures = json.loads((trained.root / "results/depth/metrics.json").read_text())
     network, mean = figures["network"], figures["mean_face"]
     assert network["mae_mm"] <= 0.7 * mean["mae_mm"] and network["relative"] <= 0.7 * mean["relative"]
+    assert network["normal_degrees"] < mean["normal_degrees"]
     assert network["overlap"] > mean["overlap"]
     assert figures["people_held_out"] == 4
 
