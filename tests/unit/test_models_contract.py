@@ -59,7 +59,7 @@ BY_HEART = {
     "sssn": (1e-3, 30),
     "ststnet": (1e-3, 150),
     "ststnet_published": (1e-3, 100),
-    "takalkar_cnn": (1e-3, 60),
+    "takalkar_cnn": (1e-3, 30),
 }
 QUICK = ("micro_exp_stcnn_18", "offapexnet", "rcn", "ststnet", "ststnet_published", "takalkar_cnn")
 
