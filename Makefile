@@ -16,7 +16,7 @@ STAMP := .venv/.installed-$(KIND)
 $(shell find .venv -maxdepth 1 -name '.installed-*' ! -name '.installed-$(KIND)' -delete 2>/dev/null)
 BIN := .venv/bin
 
-.PHONY: run test test-slow lint setup setup-conda lock clean
+.PHONY: run test test-slow test-slurm lint setup setup-conda lock clean
 run: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake all --cores $(CORES) $(if $(filter gpu,$(KIND)),--set-resources train_folds:gpu=1 final_model:gpu=1 faces_shard:gpu=1)
 
@@ -24,7 +24,12 @@ test: setup
 	$(BIN)/pytest -m "not slow"
 
 test-slow: setup
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "slow and not slurm"
+
+# A Slurm of one node; its packages come through apt where it may, else the test is skipped with what to type.
+test-slurm: setup
+	bash tools/slurm.sh
+	$(BIN)/pytest -m slurm
 
 lint: setup
 	$(BIN)/ruff check .
@@ -43,7 +48,8 @@ setup-conda:
 lock:
 	bash tools/lock.sh
 
-$(STAMP): pyproject.toml requirements/lock.txt requirements/overrides-$(KIND).txt requirements/uv.txt tools/setup.sh
+$(STAMP): pyproject.toml requirements/lock.txt requirements/overrides-$(KIND).txt requirements/uv.txt \
+          tools/setup.sh tools/apt.sh
 	PYTHON="$(PYTHON)" bash tools/setup.sh $(KIND)
 	touch $@
 
