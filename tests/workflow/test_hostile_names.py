@@ -44,7 +44,8 @@ def hostile(fresh) -> Project:
     """A data set of one clip a name, filmed into a folder of that name, and rows that lead out; run to the end."""
     project = fresh(
         corpora=[{"name": "lab", "adapter": "folder"}], faces={"size": 64, "every": 5}, shards={"size": 50},
-        folds_per_job=50, seeds=[0], train={"epochs": 2}, report={"examples": 3, "views": 0},
+        experiments=["bi_woof", "ststnet"], folds_per_job=50, seeds=[0], train={"epochs": 2},
+        report={"examples": 3, "views": 0},
     )  # fmt: skip
     root = project.root / "data/lab"
     names = [*RUN, *ODD, *LINES]
