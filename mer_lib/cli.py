@@ -332,10 +332,11 @@ def forget(
     """
     from mer_lib.commands import forget as forgetting
 
-    found = forgetting.find(subject)
+    found = forgetting.find(subject, recordings=recordings)
+    told = forgetting.text(found, done=yes)  # while it is all there to be told of
     if yes:
-        forgetting.take_out(found, recordings=recordings)
-    typer.echo(forgetting.text(found, recordings=recordings, done=yes))
+        forgetting.take_out(found)
+    typer.echo(told)
 
 
 @app.command()

@@ -37,9 +37,10 @@ _LARGEST = 1 << 26  # bytes of somebody's own file that is looked into: beyond l
 
 @dataclass(frozen=True)
 class Found:
-    """Where somebody is. ``results``: folders and files that were made of them; ``traces``: files in logs and caches;
-    ``objects``: of DVC; ``recordings``: their files and folders in the data sets; ``sheets``: data sets whose sheets
-    may name them; ``others``: ids that differ in the data set alone; ``elsewhere``: other files that name them.
+    """Where somebody is. What is to go: ``results``, folders and files that were made of them; ``traces``, files in
+    logs and caches; ``objects`` of DVC; ``recordings``, their files and folders in the data sets, if that is ``asked``.
+    What remains: ``sheets``, data sets whose sheets may name them; ``others``, ids that differ in the data set alone;
+    ``elsewhere``, other files that name them.
     """
 
     subject: str
@@ -47,13 +48,16 @@ class Found:
     traces: list[Path]
     objects: list[Path]
     recordings: list[Path]
+    asked: bool
     sheets: list[Path]
     others: list[str]
     elsewhere: list[Path]
 
 
-def find(name: str) -> Found:
+def find(name: str, *, recordings: bool = False) -> Found:
     """Everything of a subject, ``dataset/subject``, or the last part alone where it is one person's.
+
+    recordings: they are to go as well, and with them their versions in DVC.
 
     Raises BadInput where nobody, or more than one, is called so.
     """
@@ -61,13 +65,14 @@ def find(name: str) -> Found:
     subject = people.one(name)
     trace = Trace(subject)
     results = _results(trace)
-    recordings = people.recordings(subject)
-    gone = [*results, *recordings]
+    filmed = people.recordings(subject)
+    gone = [*results, *(filmed if recordings else ())]
     return Found(
         subject,
         results,
         sorted({*_records(gone), *_entries(gone), *_carriers(trace)}),
         versions.objects(trace, gone),
+        filmed,
         recordings,
         people.sheets(subject),
         sorted(other for other in people.known if other != subject and _bare(other) == _bare(subject)),
@@ -75,13 +80,13 @@ def find(name: str) -> Found:
     )
 
 
-def take_out(found: Found, *, recordings: bool) -> None:
+def take_out(found: Found) -> None:
     """Remove what was found, the recordings only if asked. Raises BadInput while a run is at work."""
     with _alone():
         forgotten.add(found.subject)  # first: a run that finds half of them gone must not bring them back
-        for path in (*found.results, *found.traces, *found.objects, *(found.recordings if recordings else ())):
+        for path in (*found.results, *found.traces, *found.objects, *(found.recordings if found.asked else ())):
             try:
-                _remove(path)
+                _remove(path, linked=path in found.results)
             except OSError as error:
                 remedy = "correct the permissions and say it again: it goes on where it was"
                 raise BadInput(f"cannot be removed ({error.strerror})", remedy, file=path) from None
@@ -97,16 +102,14 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def text(found: Found, *, recordings: bool, done: bool) -> str:
+def text(found: Found, *, done: bool) -> str:
     """What is removed, what remains and what to do next, for a terminal."""
     gone = [*map(str, found.results), *_counted(found.traces, "logs and caches"), *_counted(found.objects, "DVC")]
-    kept = found.recordings
-    if recordings:
-        gone, kept = [*gone, *map(str, found.recordings)], []
+    gone += map(str, found.recordings if found.asked else ())
     lines = [f"{found.subject}, {'removed' if done else 'would be removed'}:", *_listed(gone)]
-    lines += ["remains:", *_listed([*_remains(found, kept), *versions.remains()])]
+    lines += ["remains:", *_listed([*_remains(found), *versions.remains()])]
     if done:
-        lines += ["left out from now on, by a line in forgotten.txt; next:", *_listed(_next(found, recordings))]
+        lines += ["left out from now on, by a line in forgotten.txt; next:", *_listed(_next(found))]
     else:
         lines.append("nothing was removed; to remove it say the same with --yes")
     return "\n".join(lines)
@@ -224,12 +227,14 @@ def _elsewhere() -> Iterator[Path]:
             yield from (file for file in files_below(path) if file.lstat().st_size <= _LARGEST)
 
 
-def _remove(path: Path) -> None:
-    """A file or a folder, and what links to folders in it lead to: results may lie on another disk."""
-    for link in (path, *path.rglob("*")):
+def _remove(path: Path, *, linked: bool) -> None:
+    """A file or a folder; and what is ``linked`` in it, since results may lie on another disk. Where links among the
+    recordings lead may be other people's.
+    """
+    for link in (path, *path.rglob("*")) if linked else ():
         if link.is_symlink() and link.is_dir():
             shutil.rmtree(link.resolve())
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -246,8 +251,13 @@ def _counted(paths: list[Path], what: str) -> list[str]:
     return [f"{len(paths)} file{'s' * (len(paths) > 1)} of {what}"] if paths else []
 
 
-def _remains(found: Found, recordings: list[Path]) -> Iterator[str]:
-    yield from (f"{path}: their recordings; --recordings removes them, too" for path in recordings)
+def _remains(found: Found) -> Iterator[str]:
+    if not found.asked:
+        yield from (f"{path}: their recordings; --recordings removes them, too" for path in found.recordings)
+    links = [link for path in found.recordings for link in (path, *path.rglob("*")) if link.is_symlink()]
+    yield from (f"{link.resolve()}: what the link {link} leads to, which stays" for link in links[:_SHOWN])
+    if len(links) > _SHOWN:
+        yield f"what {len(links) - _SHOWN} more links in their recordings lead to"
     yield from (f"{root}: where a sheet names them; it is passed over, correct it by hand" for root in found.sheets)
     yield from (f"{other}: forget them as well if that is the same person" for other in found.others)
     if found.elsewhere:
@@ -256,6 +266,6 @@ def _remains(found: Found, recordings: list[Path]) -> Iterator[str]:
     yield "copies outside this folder: exported views and tables, reports that were sent, backups"
 
 
-def _next(found: Found, recordings: bool) -> Iterator[str]:
+def _next(found: Found) -> Iterator[str]:
     yield "snakemake --cores 8 all    makes everything again, without them"
-    yield from versions.next_steps(found.recordings if recordings else [])
+    yield from versions.next_steps(found.recordings if found.asked else [])

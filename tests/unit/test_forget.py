@@ -208,6 +208,18 @@ def test_the_recordings_go_when_asked_and_nobody_elses(project):
     assert "anna,anna" not in Path("data/mine/clips.csv").read_text()
 
 
+def test_what_recordings_are_links_to_is_named_and_stays(project, tmp_path_factory):
+    """It may hold other people; their disk is not ours to clear."""
+    disk = tmp_path_factory.mktemp("disk") / "takes"
+    Path("data/mine/anna/smile").rename(disk)
+    Path("data/mine/anna/smile").symlink_to(disk)
+    code, told = mer("mine/anna", "--yes", "--recordings")
+    assert code == 0 and not Path("data/mine/anna").exists()
+    assert (
+        disk / "000001.png"
+    ).exists() and f"{disk}: what the link data/mine/anna/smile leads to, which stays" in told
+
+
 def test_a_recording_of_two_people_stays(project):
     film(project / "data/mine/anna/together")
     with Path("data/mine/clips.csv").open("a") as sheet:
@@ -311,6 +323,10 @@ def test_every_version_in_dvcs_cache_goes(project):
         if version != "third":
             commit(version)
     assert {f"{v} of {n}" for v in ("first", "second", "third") for n in ("mine", "lab2")} < cached()
+    code, told = mer("mine/anna", "--yes")
+    assert code == 0, told
+    assert "anna alone" in cached()  # of recordings that stay, every version stays
+    assert any("anna/" in path.read_text() for path in Path(".dvc/cache/files/md5").rglob("*.dir"))
     pictures = {path.read_bytes().decode(errors="replace") for path in Path("data/mine/anna").rglob("*.png")}
     code, told = mer("mine/anna", "--yes", "--recordings")
     assert code == 0, told
