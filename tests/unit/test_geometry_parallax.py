@@ -7,9 +7,12 @@ import skimage.data
 from scipy.interpolate import griddata
 
 from mer_lib.faces import align
+from mer_lib.faces.crop import crop_clip
+from mer_lib.faces.detect import Detector
 from mer_lib.geometry import parallax
 from mer_lib.geometry.parallax import Movement, mean_relief, relief_at
 from mer_lib.geometry.registration import HOMOGRAPHY, head_mask, register
+from mer_lib.ingest.video import VideoSource
 
 SIZE = 128
 POINTS = np.array([[205.0, 101.7], [246.8, 103.7], [224.7, 129.0], [201.7, 139.3], [245.3, 141.9]])  # the astronaut's
@@ -133,3 +136,18 @@ def test_the_relief_is_a_face():
     nose, lips, cheek, temple = relief[62, 63], relief[89, 63], relief[70, 40], relief[40, 22]
     assert nose > lips + 0.1 and lips > cheek + 0.1 and cheek > temple + 0.1
     assert np.abs(mean_relief() - mean_relief()[:, ::-1])[8:24, 8:24].max() < 0.1
+
+
+@pytest.mark.slow  # MTCNN
+def test_a_filmed_face_is_explained_better_than_by_a_plane(shared, monkeypatch):
+    """Of a real face nobody knows the movement; but what is left in its pixels must become less."""
+    film = crop_clip(VideoSource(shared / "data/video/single_face.mp4"), 0, 16, Detector(), every=5)
+    on = head_mask(film.landmarks[0], film.frames.shape[1:3]) > 0
+
+    def left():
+        gray = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY).astype(float) for f in register(film.frames, film.landmarks).frames]
+        return np.mean([np.abs(other - gray[0])[on].mean() for other in gray[1:]])
+
+    with_relief = left()
+    monkeypatch.setattr(parallax.Head, "aligned", lambda *_: None)
+    assert with_relief < 0.9 * left()
