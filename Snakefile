@@ -10,6 +10,7 @@ configfile: "params.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/stages.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/faces.smk"
 include: "workflow/rules/depth.smk"

@@ -67,7 +67,7 @@ def helpers() -> dict[str, list[ast.AST]]:
     code as well; the stages above it are dependencies of their own.
     """
     found = {}
-    for file in ("common.smk", "stages.smk"):
+    for file in ("common.smk", "stages.smk", "inputs.smk"):
         for node in ast.parse(as_python(RULES / file)).body:
             if isinstance(node, ast.FunctionDef):
                 found[node.name] = [node]
@@ -217,7 +217,7 @@ def test_every_library_file_is_a_dependency(stage):
 @stages
 def test_every_rule_file_is_a_dependency(stage):
     defined = {path for path in RULES.glob("*.smk") for rule in made_by(stage) if f"rule {rule}:" in path.read_text()}
-    files = {RULES / "common.smk", RULES / "stages.smk", *defined}
+    files = {RULES / "common.smk", RULES / "stages.smk", RULES / "inputs.smk", *defined}
     assert [str(path.relative_to(ROOT)) for path in sorted(files) if not covered(path, stage)] == []
 
 
