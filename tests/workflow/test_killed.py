@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from mer_lib.ledger import Ledger, content
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 
 SEED = 8
+KEPT = ".mer/finished"
 AFTER = 1.5  # seconds: a kill comes at a random moment within them once a job has begun
 
 
@@ -140,6 +142,57 @@ def test_killed_between_two_folds(mini, tmp_path):
     told = (project.root / "logs/synthetic/train/loso/ststnet/000.log").read_text(encoding="utf-8")
     assert "finished by an earlier start" not in told
     assert project.digests(*resumed) == resumed
+
+
+def kept_pieces(project: Project) -> set[Path]:
+    """The logs of the jobs whose outputs are kept as finished: kept and output are one file. (A job that has its videos
+    and no truth is not finished.)
+    """
+    kept = {path.stat().st_ino for path in (project.root / KEPT).glob("*/0") if (path.parent / "digest").exists()}
+    found = [path for folder in ("results", "data") for path in (project.root / folder).rglob("*") if path.is_file()]
+    return {job_log(project, path) for path in found if path.suffix != ".avi" and path.stat().st_ino in kept}
+
+
+def job_log(project: Project, output: Path) -> Path:
+    """Where the job that makes an output logs."""
+    path = output.relative_to(project.root).as_posix()
+    path = re.sub(r"^data/(\w+)/(s\d+)/.*", r"logs/\1/render/\2", path)
+    path = re.sub(r"^results/(\w+)/folds/(.*/\d+)\..*", r"logs/\1/train/\2", path)
+    path = re.sub(r"^results/(\w+)/multiview/", r"logs/\1/", path)
+    return project.root / (re.sub(r"^results/", "logs/", path).removesuffix(".h5") + ".log")
+
+
+def computed(log: Path) -> bool:
+    """Whether a job has made what it hands over, and not merely taken it up."""
+    return bool(re.search(r" INFO (\S+: clip|epoch|fold) ", log.read_text(encoding="utf-8")))
+
+
+def test_killed_in_dvc_at_six_moments(published, tmp_path):
+    """DVC deletes a stage's outputs before it starts it: finished pieces come back unmade, finished stages stay."""
+    project, whole = duplicate(published, tmp_path / "copy"), published.promised()
+    total = len(logs(project))
+    for folder in ("logs", ".mer", ".snakemake"):
+        shutil.rmtree(project.root / folder)
+    with open(project.root / "workflow/rules/common.smk", "a", encoding="utf-8") as rules:
+        rules.write("\n# a remark, for which DVC runs every stage again\n")
+    order = list(dict.fromkeys(ran(published.dvc("repro", "--force", "--dry").output)))
+    stages, pieces = [], set()
+    for begun, delay in moments(total, 6):
+        printed = kill_after(project, begun, delay, "dvc", "repro")
+        assert printed is not None, "the run came to its end before it was killed"
+        assert half_written(project, whole) == set()
+        stages.append(ran(printed))
+        pieces |= kept_pieces(project)
+    done = project.dvc("repro")
+    stages.append(ran(done.output))
+    assert project.promised() == whole
+    assert {log.name for log in pieces if computed(log)} == set()
+    assert len(pieces) >= 2, "no kill has met a stage with a finished piece"
+    for earlier, later in pairwise(stages):
+        assert order.index(later[0]) >= order.index(earlier[-1]), stages
+    assert list(dict.fromkeys(name for each in stages for name in each)) == order
+    assert "up to date" in project.dvc("repro").output and not (project.root / KEPT).exists()
+    print(f"killed in {[each[-1] for each in stages[:-1]]}; {len(pieces)} pieces taken up")
 
 
 # ---- what else befalls a run -----------------------------------------------------------------------------------------
