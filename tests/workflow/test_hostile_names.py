@@ -6,6 +6,8 @@ import csv
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 from recordings import HEADER, take, write_frames
@@ -35,8 +37,17 @@ LEADING_OUT = ("../outside/film", "/etc/passwd", "..", "anna/../../outside/film"
 CLASSES = ("negative", "positive", "surprise")
 
 
-def film(subject: int):
-    return take(subject % 10, 6)
+def film(person: int) -> list[np.ndarray]:
+    """A face with a movement of its own beside that of the mouth: the guard refuses a clip under two names."""
+    pictures, draw = take(person % 10, 6), np.random.default_rng(person)
+    rows, columns = np.mgrid[: len(pictures[0]), : len(pictures[0])].astype(np.float32)
+    at, (down, right) = draw.uniform(60, 120, 2), draw.uniform(-3, 3, 2).astype(np.float32)
+    near = np.exp(-((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / 400).astype(np.float32)
+    shares = np.sin(np.linspace(0, np.pi, len(pictures))).astype(np.float32)
+    return [
+        cv2.remap(picture, columns + share * right * near, rows + share * down * near, cv2.INTER_CUBIC)
+        for picture, share in zip(pictures, shares, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +65,8 @@ def hostile(fresh) -> Project:
         folder.mkdir(parents=True)
         write_video(root / "film.avi", film(at), 25)
         (root / "film.avi").rename(folder / f"{name} 1.avi")
-    write_frames(root / "frames" / "frames; touch harmed", film(3), name="$(touch harmed) {}.png")
-    write_video(project.root / "data/outside/film.avi", film(4), 25)
+    write_frames(root / "frames" / "frames; touch harmed", film(98), name="$(touch harmed) {}.png")
+    write_video(project.root / "data/outside/film.avi", film(99), 25)
     rows = [(f"{name} 1", name, 0, 2, 5, CLASSES[at % 3]) for at, name in enumerate(names)]
     rows += [("frames; touch harmed", "frames", 0, 2, 5, "negative")]
     rows += [(name, "anna", 0, 2, 5, "positive") for name in LEADING_OUT] + [("film", "..", 0, 2, 5, "positive")]
