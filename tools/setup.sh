@@ -30,22 +30,26 @@ fi
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
 
-# pip's find-links may stand in its settings instead of the environment; uv reads neither.
+# pip's find-links may stand in its settings instead of the environment; uv reads neither, and wants commas between them.
 : "${UV_FIND_LINKS:=$(.venv/bin/python -m pip config get global.find-links 2>/dev/null || true)}"
+UV_FIND_LINKS=${UV_FIND_LINKS// /,}
 [ -z "$UV_FIND_LINKS" ] || export UV_FIND_LINKS
 # torch: a CPU wheel that pip's find-links offers, else the build that uv's torch backend picks.
 torch=$(sed -n 's/^torch==//p' "requirements/overrides-$kind.txt")
 backend=(--torch-backend "$([ "$kind" = gpu ] && echo auto || echo cpu)")
 if [ "$kind" = cpu ]; then
-    for place in ${UV_FIND_LINKS:-}; do
-        if compgen -G "$place/torch-$torch+cpu-*.whl" >/dev/null; then backend=(); fi
+    this=$(.venv/bin/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+    for place in ${UV_FIND_LINKS//,/ }; do
+        if compgen -G "$place/torch-$torch+cpu-$this-*$(uname -m).whl" >/dev/null; then backend=(); fi
     done
 fi
+index=()
+if [ -n "${PIP_NO_INDEX:-}" ]; then index=(--no-index) backend=(); fi
 # Another kind of torch than the one that is there satisfies its version: it must be replaced by name.
 there=$(.venv/bin/python -c 'import torch; print("gpu" if torch.version.cuda else "cpu")' 2>/dev/null || true)
 replace=()
 if [ -n "$there" ] && [ "$there" != "$kind" ]; then replace=(--reinstall-package torch --reinstall-package torchvision); fi
-install() { .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "$@"; }
+install() { .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python "${index[@]}" "$@"; }
 lock=requirements/lock.txt
 say "installing the packages of $lock, then torch ($kind${backend[*]:+, ${backend[*]}})"
 install --require-hashes --no-deps --build-constraint "$lock" --requirement "$lock"

@@ -1,6 +1,8 @@
 """The profiles of clusters: rules that exist, the same knobs in both, rules that ask for more when tried again."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,17 @@ def test_a_second_try_gets_more(file):
     rules = re.findall(r"^rule \w+:\n(?:(?!^(?:use )?rule ).*\n)*", RULES[file] + "\n", flags=re.M)
     lacking = [rule.split(":")[0] for rule in rules if "    script:" in rule and "mem_mb=growing(" not in rule]
     assert not lacking
+
+
+@pytest.mark.parametrize(("sbatch", "code", "printed"), [("echo '42;lab'", 0, "42\n"), ("exit 3", 3, "")])
+def test_a_refused_submission_is_no_job(tmp_path, sbatch, code, printed):
+    """What sbatch prints beside the id is cut off, and its refusal is not."""
+    (tmp_path / "sbatch").write_text(f"#!/bin/sh\n{sbatch}\n", encoding="utf-8")
+    (tmp_path / "sbatch").chmod(0o755)
+    given = os.environ | {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "SNAKEMAKE_CLUSTER_SIDECAR_VARS": "mer",
+    }
+    command = [ROOT / "profiles/cluster-generic/submit", "500", "10", "1", "0", "a_rule", "job.sh"]
+    done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (code, printed)

@@ -75,14 +75,23 @@ def hostile(fresh) -> Project:
     return project
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    """A home folder of the test's own, where nobody else is at work."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
 def around(project: Project) -> set[Path]:
-    """What lies beside the project, and in the folders that its commands could take for theirs."""
-    return {path for folder in (project.root.parent, Path.home(), Path("/etc")) for path in folder.iterdir()}
+    """What lies beside the project."""
+    return set(project.root.parent.iterdir())
 
 
 def unharmed(project: Project, before: set[Path]) -> None:
     assert around(project) == before
-    found = subprocess.run(["find", project.root, "-name", f"{HARM}*"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["find", project.root, Path.home(), "-name", f"{HARM}*"], capture_output=True, text=True, check=True
+    )
     assert found.stdout == ""
 
 
