@@ -76,7 +76,7 @@ def find(name: str, *, recordings: bool = False) -> Found:
         recordings,
         people.sheets(subject),
         sorted(other for other in people.known if other != subject and _bare(other) == _bare(subject)),
-        [path for path in _elsewhere() if trace.in_file(path)],
+        [path for path in (*_elsewhere(), *_over_links()) if trace.in_file(path)],
     )
 
 
@@ -86,7 +86,7 @@ def take_out(found: Found) -> None:
         forgotten.add(found.subject)  # first: a run that finds half of them gone must not bring them back
         for path in (*found.results, *found.traces, *found.objects, *(found.recordings if found.asked else ())):
             try:
-                _remove(path, linked=path in found.results)
+                _remove(path)
             except OSError as error:
                 remedy = "correct the permissions and say it again: it goes on where it was"
                 raise BadInput(f"cannot be removed ({error.strerror})", remedy, file=path) from None
@@ -203,7 +203,7 @@ def _entries(gone: list[Path]) -> Iterator[Path]:
 def _records(gone: list[Path]) -> Iterator[Path]:
     """Snakemake's records of what goes; a record is named by its output in base64, in pieces where that is long."""
     for folder in RECORDS:
-        for record in files_below(folder):
+        for record in files_below(folder, linked=False):
             name = "".join(part.removeprefix("@") for part in record.relative_to(folder).parts)
             try:
                 output = Path(urlsafe_b64decode(name).decode())
@@ -215,9 +215,19 @@ def _records(gone: list[Path]) -> Iterator[Path]:
 
 def _carriers(trace: Trace) -> Iterator[Path]:
     """Unfinished pieces, which nobody can tell apart, and files in logs and caches that name them."""
-    yield from (path for folder in UNFINISHED for path in files_below(Path(folder)))
-    held = (path for folder in CARRIERS for path in files_below(Path(folder)) if path.parts[1] not in ENVIRONMENTS)
-    yield from filter(trace.in_file, held)
+    yield from (path for folder in UNFINISHED for path in files_below(Path(folder), linked=False))
+    yield from filter(trace.in_file, _carried(linked=False))
+
+
+def _carried(*, linked: bool) -> Iterator[Path]:
+    below = (path for folder in CARRIERS for path in files_below(Path(folder), linked=linked))
+    return (path for path in below if path.parts[1] not in ENVIRONMENTS)
+
+
+def _over_links() -> Iterator[Path]:
+    """Files to which links below logs and caches lead: not ours to remove."""
+    ours = set(_carried(linked=False))
+    return (path for path in _carried(linked=True) if path not in ours)
 
 
 def _elsewhere() -> Iterator[Path]:
@@ -227,13 +237,8 @@ def _elsewhere() -> Iterator[Path]:
             yield from (file for file in files_below(path) if file.lstat().st_size <= _LARGEST)
 
 
-def _remove(path: Path, *, linked: bool) -> None:
-    """A file or a folder; and what is ``linked`` in it, since results may lie on another disk. Where links among the
-    recordings lead may be other people's.
-    """
-    for link in (path, *path.rglob("*")) if linked else ():
-        if link.is_symlink() and link.is_dir():
-            shutil.rmtree(link.resolve())
+def _remove(path: Path) -> None:
+    """A file, a folder, or a link: where links lead, there and below a folder, may be other people's."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -254,16 +259,20 @@ def _counted(paths: list[Path], what: str) -> list[str]:
 def _remains(found: Found) -> Iterator[str]:
     if not found.asked:
         yield from (f"{path}: their recordings; --recordings removes them, too" for path in found.recordings)
-    links = [link for path in found.recordings for link in (path, *path.rglob("*")) if link.is_symlink()]
+    links = [*filter(Path.is_dir, _links(found.results)), *_links(found.recordings)]
     yield from (f"{link.resolve()}: what the link {link} leads to, which stays" for link in links[:_SHOWN])
     if len(links) > _SHOWN:
-        yield f"what {len(links) - _SHOWN} more links in their recordings lead to"
+        yield f"what {len(links) - _SHOWN} more links lead to, such as {links[_SHOWN]}"
     yield from (f"{root}: where a sheet names them; it is passed over, correct it by hand" for root in found.sheets)
     yield from (f"{other}: forget them as well if that is the same person" for other in found.others)
     if found.elsewhere:
         shown = ", ".join(map(str, found.elsewhere[:_SHOWN])) + (" …" if len(found.elsewhere) > _SHOWN else "")
         yield f"{len(found.elsewhere)} other file{'s' * (len(found.elsewhere) > 1)} with the id: {shown}"
     yield "copies outside this folder: exported views and tables, reports that were sent, backups"
+
+
+def _links(paths: Iterable[Path]) -> Iterator[Path]:
+    return (link for path in paths for link in (path, *path.rglob("*")) if link.is_symlink())
 
 
 def _next(found: Found) -> Iterator[str]:

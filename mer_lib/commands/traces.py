@@ -64,13 +64,15 @@ class Trace:
         return any(map(self.in_text, told))
 
 
-def files_below(path: Path) -> Iterator[Path]:
-    """A file itself, or all files below a folder; links to folders are followed, each folder once."""
+def files_below(path: Path, *, linked: bool = True) -> Iterator[Path]:
+    """A file itself, or all files below a folder; links to folders below it are followed if ``linked``, each folder
+    once.
+    """
     if not path.is_dir():
         yield from [path] if path.is_file() or path.is_symlink() else []
         return
     seen = set()
-    for folder, folders, files in os.walk(path, followlinks=True):
+    for folder, folders, files in os.walk(path, followlinks=linked):
         if (real := os.path.realpath(folder)) in seen:
             folders.clear()
             continue

@@ -242,12 +242,26 @@ def test_what_was_made_from_their_clips_elsewhere_goes_as_well(project):
     assert not list(Path(".snakemake/metadata").iterdir())
 
 
-def test_results_on_another_disk_are_removed_there(project, tmp_path_factory):
+def test_what_links_among_results_lead_to_is_named_and_stays(project, tmp_path_factory):
+    """It may be a data set, or the folder of another project."""
     disk = tmp_path_factory.mktemp("disk") / "faces"
     Path("results/mine/faces").rename(disk)
     Path("results/mine/faces").symlink_to(disk)
-    assert mer("mine/anna", "--yes")[0] == 0
-    assert not disk.exists() and not Path("results/mine").exists()
+    Path("results/mine/models/data").symlink_to(project / "data/mine")
+    named = [f"{disk}: what the link results/mine/faces leads to, which stays",
+             f"{project}/data/mine: what the link results/mine/models/data leads to, which stays"]  # fmt: skip
+    for words in ((), ("--yes",)):
+        code, told = mer("mine/anna", *words)
+        assert code == 0 and all(line in told for line in named), told
+    assert (disk / "0000.h5").exists() and Path("data/mine/anna/smile/000001.png").exists()
+    assert not Path("results/mine").exists()
+
+
+def test_what_links_among_logs_lead_to_stays(project):
+    Path("logs/sets").symlink_to(project / "data")
+    code, told = mer("mine/anna", "--yes")
+    assert code == 0 and Path("data/mine/anna/smile/000001.png").exists()
+    assert "other files with the id" in told and "logs/sets/mine/anna/smile/" in told
 
 
 def test_a_name_that_is_two_peoples_is_asked_back(project):
