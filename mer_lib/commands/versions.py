@@ -12,7 +12,7 @@ import yaml
 
 from mer_lib.commands.traces import Trace, files_below
 
-FOLDER, CACHE, DATA = Path(".dvc"), ".dvc/cache", "data"
+FOLDER, DATA = Path(".dvc"), "data"
 _RECORDS = ("dvc.lock", "*.dvc")
 
 
@@ -21,10 +21,11 @@ def objects(trace: Trace, gone: Iterable[Path]) -> list[Path]:
 
     Which belong is told by ``dvc.lock``, ``*.dvc`` and DVC's run cache, as they are and as any commit has them. What
     something else needs as well stays, unless it names the person; recordings and sheets of others are not looked into.
+    Of a cache outside this project's folder of DVC nobody here knows what others need: nothing of it goes.
     """
-    if not FOLDER.is_dir():
+    if not FOLDER.is_dir() or not _ours(cache := _cache()):
         return []
-    gone, cache = list(gone), Path(_dvc("cache", "dir").strip() or CACHE)
+    gone = list(gone)
     runs = {path: _outputs(Path(), path.read_text(encoding="utf-8")) for path in files_below(cache / "runs")}
     known = {out for found in (*runs.values(), *_recorded()) for out in found}
     theirs: set[str] = set()
@@ -36,14 +37,20 @@ def objects(trace: Trace, gone: Iterable[Path]) -> list[Path]:
     found = {place for digest in theirs - others - media if (place := _place(cache, digest)).exists()}
     found |= {path for path, outs in runs.items() if any(_touches(out, gone) for out, _ in outs)}
     apart = found | {_place(cache, digest) for digest in media}
-    return sorted(found.union(path for path in files_below(cache) if path not in apart and trace.in_file(path)))
+    held = (path for path in files_below(cache, linked=False) if path not in apart)
+    return sorted(found.union(filter(trace.in_file, held)))
 
 
 def remains() -> Iterator[str]:
     """Where copies of what was removed may be that nothing here can reach."""
     if Path(".git").exists():
         yield "git's history: figures of earlier commits count their clips; rewriting it is for you to decide"
-    for line in _dvc("remote", "list").splitlines() if FOLDER.is_dir() else ():
+    if not FOLDER.is_dir():
+        return
+    if not _ours(cache := _cache()):
+        drop = "`dvc gc --workspace --projects` with the folders of all that use it drops all but the versions of now"
+        yield f"DVC's cache {cache}, which other projects may use: nothing of it is removed; after the next run {drop}"
+    for line in _dvc("remote", "list").splitlines():
         name, place = line.removesuffix("(default)").split(maxsplit=1)
         drop = f"dvc push --remote {name} && dvc gc --workspace --cloud --remote {name}"
         yield f"DVC's remote {name} ({place.strip()}); after the next run `{drop}` drops all but the versions of now"
@@ -58,6 +65,16 @@ def next_steps(recordings: Iterable[Path]) -> Iterator[str]:
         yield "dvc repro    in place of snakemake, where the results are DVC's"
     if Path(".git").exists():
         yield "git add --update && git commit    forgotten.txt keeps them out wherever it is pulled"
+
+
+def _cache() -> Path:
+    return Path(_dvc("cache", "dir").strip() or FOLDER / "cache")
+
+
+def _ours(cache: Path) -> bool:
+    """Whether a cache, with what it links to, lies in this project's own folder of DVC."""
+    parts = (cache, cache / "files/md5", cache / "runs")
+    return all(part.resolve().is_relative_to(Path.cwd() / FOLDER) for part in parts)
 
 
 def _dvc(*words: str) -> str:

@@ -317,6 +317,27 @@ def cached() -> set[str]:
     return {path.read_bytes().decode(errors="replace") for path in objects if path.is_file() and path.suffix != ".dir"}
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_cache_that_projects_share_is_named_and_stays(project, tmp_path_factory, linked):
+    """Another project may have made the same bytes, and its records are not here."""
+    shared = tmp_path_factory.mktemp("lab") / "cache"
+    run("git", "init", "-q")
+    run("dvc", "init", "-q")
+    if linked:
+        shared.mkdir()
+        Path(".dvc/cache").symlink_to(shared)
+    else:
+        run("dvc", "cache", "dir", str(shared))
+    run("dvc", "stage", "add", "-q", "-n", "mine", "-o", "results/mine/models", "-o", "results/mine/clips.csv", "true")
+    run("dvc", "commit", "-q", "--force")
+    write(shared / "runs/aa/bb", json.dumps({"outs": [{"path": "results/mine/models", "md5": "00.dir"}]}))
+    before = {path for path in shared.rglob("*") if path.is_file()}
+    code, told = mer("mine/anna", "--yes")
+    assert code == 0 and not Path("results/mine").exists()
+    assert len(before) > 3 and {path for path in shared.rglob("*") if path.is_file()} == before
+    assert "which other projects may use: nothing of it is removed" in told and "of DVC\n" not in told
+
+
 def test_every_version_in_dvcs_cache_goes(project):
     """Also one that an earlier commit alone knows of, and one that no commit does; what others need as well stays."""
     write(project / ".gitignore", "/results\n/data/*\n!/data/*.dvc\n/.mer\n")
