@@ -7,9 +7,10 @@ and caches are found by the id, DVC's objects by what ``dvc.lock`` and ``*.dvc``
 
 from __future__ import annotations
 
+import os
 import shutil
 from base64 import urlsafe_b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,25 +146,45 @@ class _People:
         return [root for root in map(self._root, sorted(set(rows["dataset"]))) if root.exists()]
 
     def recordings(self, subject: str) -> list[Path]:
-        """Their files and folders: those that hold nobody else's, as a whole where the folder is called as they are."""
-        theirs, found = self._all["subject"] == subject, set()
-        for dataset, rows in self._all[theirs].groupby("dataset"):
-            others = set(self._all.loc[~theirs & (self._all["dataset"] == dataset), "source"])
-            found |= {self._root(dataset) / _folder(each, subject, others) for each in set(rows["source"]) - others}
-        return sorted(path for path in found if path.exists())
+        """Their files and folders that hold nobody else's and lie in nobody else's, in any data set; as a whole the
+        folder that is called as they are. Who is forgotten already has no say.
+        """
+        theirs = self._all["subject"] == subject
+        out = self._all["subject"].isin(forgotten.read().of(self.known - {subject}))
+        others = _Taken(where for where, _ in self._places(self._all[~theirs & ~out]))
+        found = {_highest(where, root, subject, others) for where, root in self._places(self._all[theirs])}
+        return sorted(path for path in found if path and path.exists())
+
+    def _places(self, rows: pd.DataFrame) -> Iterator[tuple[Path, Path]]:
+        """(place of a source, root of its data set)."""
+        for dataset, source in sorted(set(zip(rows["dataset"], rows["source"], strict=True))):
+            root = self._root(dataset)
+            yield Path(os.path.normpath(root / source)), root
 
     def _root(self, dataset: str) -> Path:
-        return Path(self._roots.get(dataset, f"data/{dataset}"))
+        return Path(os.path.normpath(self._roots.get(dataset, f"data/{dataset}")))
 
 
-def _folder(source: str, subject: str, others: set[str]) -> str:
-    """The highest folder above a source that is called like its subject and holds no source of others; else it."""
-    parts = source.split("/")
-    for end in range(1, len(parts)):
-        folder = "/".join(parts[:end])
-        if lists.key(parts[end - 1]) == _bare(subject) and not any(o.startswith(f"{folder}/") for o in others):
-            return folder
-    return source
+class _Taken:
+    """``path in taken``: whether it is, holds or lies in one of the places, as it is written or where links lead."""
+
+    def __init__(self, places: Iterable[Path]) -> None:
+        self._places = {each for place in places for each in _spellings(place)}
+        self._above = {above for place in self._places for above in place.parents}
+
+    def __contains__(self, path: Path) -> bool:
+        return any(each in self._above or _below(each, self._places) for each in _spellings(path))
+
+
+def _spellings(path: Path) -> tuple[Path, Path]:
+    return Path(os.path.abspath(path)), path.resolve()
+
+
+def _highest(source: Path, root: Path, subject: str, others: _Taken) -> Path | None:
+    """The highest folder above a source that is called like its subject, else the source; None where it is others'."""
+    above = (path for path in reversed(source.parents) if root in path.parents)
+    named = [path for path in above if lists.key(path.name) == _bare(subject)]
+    return next((path for path in (*named, source) if path not in others), None)
 
 
 def _bare(subject: str) -> str:
@@ -191,8 +212,8 @@ def _small_first(folder: Path) -> list[Path]:
     return sorted(files_below(folder), key=lambda path: path.lstat().st_size)
 
 
-def _below(path: Path, folders: Iterable[Path]) -> bool:
-    return any(path.is_relative_to(folder) for folder in folders)
+def _below(path: Path, folders: Collection[Path]) -> bool:
+    return any(each in folders for each in (path, *path.parents))
 
 
 def _entries(gone: list[Path]) -> Iterator[Path]:

@@ -228,6 +228,33 @@ def test_a_recording_of_two_people_stays(project):
     assert found.recordings == [Path("data/mine/anna/Grüße & <so>"), Path("data/mine/anna/smile")]
 
 
+def test_what_holds_or_lies_in_a_recording_of_others_stays(project):
+    """Until they are forgotten, too."""
+    film(project / "data/mine/session")
+    film(project / "data/mine/session/benclip")
+    with Path("data/mine/clips.csv").open("a") as sheet:
+        sheet.write("session,anna\nsession/benclip,ben\n")
+    assert Path("data/mine/session") not in forget.find("mine/anna").recordings
+    assert Path("data/mine/session/benclip") not in forget.find("mine/ben").recordings
+    assert mer("mine/anna", "--yes")[0] == 0
+    assert Path("data/mine/session/benclip") in forget.find("mine/ben").recordings
+
+
+@pytest.mark.parametrize("root", ["data/mine", "data/../data/mine", "elsewhere"])
+def test_a_recording_of_another_data_sets_person_stays(project, root):
+    """Two data sets may have one folder, under two names or by a link."""
+    Path("elsewhere").symlink_to(project / "data/mine")
+    film(project / "data/mine/anna/clip")
+    write(project / "local.yaml", f"roots: {{lab2: {root}}}")
+    with Path("data/mine/clips.csv").open("w") as sheet:
+        sheet.write("name,subject\nanna/clip,anna\n")
+    made_of(project, "other", ["lab2/zoe/x"])
+    table = pd.read_csv("results/other/clips.csv", dtype=str, keep_default_na=False)
+    table.assign(source="anna/clip").to_csv("results/other/clips.csv", index=False)
+    assert Path("data/mine/anna/smile") in forget.find("mine/anna").recordings
+    assert Path("data/mine/anna/clip") not in forget.find("mine/anna").recordings
+
+
 def test_what_was_made_from_their_clips_elsewhere_goes_as_well(project):
     """An auxiliary corpus trains networks of others; only the ledger knows."""
     ledger, model = Ledger(".mer/made"), "results/lab2/models/net.safetensors"
