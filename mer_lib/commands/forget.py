@@ -7,6 +7,7 @@ and caches are found by the id, DVC's objects by what ``dvc.lock`` and ``*.dvc``
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from base64 import urlsafe_b64decode
@@ -38,14 +39,16 @@ _LARGEST = 1 << 26  # bytes of somebody's own file that is looked into: beyond l
 
 @dataclass(frozen=True)
 class Found:
-    """Where somebody is. What is to go: ``results``, folders and files that were made of them; ``traces``, files in
-    logs and caches; ``objects`` of DVC; ``recordings``, their files and folders in the data sets, if that is ``asked``.
+    """Where somebody is. What is to go: ``results``, folders of corpora that have them; ``derived``, what was made from
+    those elsewhere; ``traces``, files in logs and caches; ``objects`` of DVC; ``recordings``, their files and folders
+    in the data sets, if that is ``asked``.
     What remains: ``sheets``, data sets whose sheets may name them; ``others``, ids that differ in the data set alone;
     ``elsewhere``, other files that name them.
     """
 
     subject: str
     results: list[Path]
+    derived: list[Path]
     traces: list[Path]
     objects: list[Path]
     recordings: list[Path]
@@ -66,11 +69,12 @@ def find(name: str, *, recordings: bool = False) -> Found:
     subject = people.one(name)
     trace = Trace(subject)
     results = _results(trace)
-    filmed = people.recordings(subject)
-    gone = [*results, *(filmed if recordings else ())]
+    derived, filmed = _made_from(results, trace), people.recordings(subject)
+    gone = {*results, *derived, *(filmed if recordings else ())}
     return Found(
         subject,
-        results,
+        [*results, *(path for path in (Path("logs", folder.name) for folder in results) if path.exists())],
+        [path for path in derived if path.exists()],
         sorted({*_records(gone), *_entries(gone), *_carriers(trace)}),
         versions.objects(trace, gone),
         filmed,
@@ -85,7 +89,7 @@ def take_out(found: Found) -> None:
     """Remove what was found, the recordings only if asked. Raises BadInput while a run is at work."""
     with _alone():
         forgotten.add(found.subject)  # first: a run that finds half of them gone must not bring them back
-        for path in (*found.results, *found.traces, *found.objects, *(found.recordings if found.asked else ())):
+        for path in _in_order(found):
             try:
                 _remove(path)
             except OSError as error:
@@ -105,7 +109,11 @@ def _alone() -> Iterator[None]:
 
 def text(found: Found, *, done: bool) -> str:
     """What is removed, what remains and what to do next, for a terminal."""
-    gone = [*map(str, found.results), *_counted(found.traces, "logs and caches"), *_counted(found.objects, "DVC")]
+    gone = [
+        *map(str, (*found.results, *found.derived)),
+        *_counted(found.traces, "logs and caches"),
+        *_counted(found.objects, "DVC"),
+    ]
     gone += map(str, found.recordings if found.asked else ())
     lines = [f"{found.subject}, {'removed' if done else 'would be removed'}:", *_listed(gone)]
     lines += ["remains:", *_listed([*_remains(found), *versions.remains()])]
@@ -195,16 +203,34 @@ def _bare(subject: str) -> str:
 
 
 def _results(trace: Trace) -> list[Path]:
-    """What was made of a corpus that has them, whole; and what the ledger says was made from that elsewhere."""
-    folders = [folder for folder in sorted(RESULTS.glob("*")) if any(map(trace.in_file, _small_first(folder)))]
-    entries = [entry for _, entry in Ledger(provenance.LEDGER).entries()]
-    gone, grows = set(folders), bool(folders)
-    while grows:
-        left = [entry for entry in entries if not _below(Path(entry["path"]), gone)]
-        more = {Path(e["path"]) for e in left if any(_below(Path(i), gone) for i in e["inputs"])}
-        gone, grows = gone | more, bool(more)
-    logs = [Path("logs", folder.name) for folder in folders]
-    return [path for path in (*folders, *logs, *sorted(gone - set(folders))) if path.exists()]
+    """What was made of a corpus that has them, whole."""
+    return [folder for folder in sorted(RESULTS.glob("*")) if any(map(trace.in_file, _small_first(folder)))]
+
+
+def _made_from(results: list[Path], trace: Trace) -> list[Path]:
+    """What was made elsewhere from results that go, or from such as an entry of the ledger says were made of them."""
+    named = (Path(entry["path"]) for _, entry in _ledger().entries() if trace.in_text(json.dumps(entry)))
+    gone = {*results, *(path for path in named if path.is_relative_to(RESULTS))}
+    steps, more = list(_steps()), gone
+    while more:
+        above = {folder for path in gone for folder in path.parents}
+        used = [outs for inputs, outs in steps if any(path in above or _below(path, gone) for path in inputs)]
+        more = {path for outs in used for path in outs if not _below(path, gone)}
+        gone = gone | more
+    return sorted(path for path in gone if not _below(path, results))
+
+
+def _steps() -> Iterator[tuple[list[Path], list[Path]]]:
+    """(inputs, outputs) of what was made: here as the ledger tells; elsewhere, before a pull, as dvc.lock does."""
+    for _, entry in _ledger().entries():
+        yield [Path(path) for path in entry["inputs"]], [Path(entry["path"])]
+    for stage in provenance.dvc_stages(Path()).values():
+        inputs, outputs = ([Path(each["path"]) for each in stage.get(kind, [])] for kind in ("deps", "outs"))
+        yield inputs, outputs
+
+
+def _ledger() -> Ledger:
+    return Ledger(provenance.LEDGER)
 
 
 def _small_first(folder: Path) -> list[Path]:
@@ -216,12 +242,12 @@ def _below(path: Path, folders: Collection[Path]) -> bool:
     return any(each in folders for each in (path, *path.parents))
 
 
-def _entries(gone: list[Path]) -> Iterator[Path]:
+def _entries(gone: set[Path]) -> Iterator[Path]:
     """The ledger's entries of what goes."""
-    return (place for place, entry in Ledger(provenance.LEDGER).entries() if _below(Path(entry["path"]), gone))
+    return (place for place, entry in _ledger().entries() if _below(Path(entry["path"]), gone))
 
 
-def _records(gone: list[Path]) -> Iterator[Path]:
+def _records(gone: set[Path]) -> Iterator[Path]:
     """Snakemake's records of what goes; a record is named by its output in base64, in pieces where that is long."""
     for folder in RECORDS:
         for record in files_below(folder, linked=False):
@@ -258,6 +284,18 @@ def _elsewhere() -> Iterator[Path]:
             yield from (file for file in files_below(path) if file.lstat().st_size <= _LARGEST)
 
 
+def _in_order(found: Found) -> Iterator[Path]:
+    """What is to go; what leads to the rest stays until that is gone, so that the same words go on after an error: the
+    ledger leads to what was made elsewhere, the corpora's folders to all, and in these the clip table.
+    """
+    yield from (*found.objects, *found.derived)
+    yield from sorted(found.traces, key=lambda path: path.is_relative_to(provenance.LEDGER))
+    yield from found.recordings if found.asked else ()
+    for folder in (path for path in found.results if path.is_dir() and not path.is_symlink()):
+        yield from (path for path in folder.iterdir() if path.name != "clips.csv")
+    yield from found.results
+
+
 def _remove(path: Path) -> None:
     """A file, a folder, or a link: where links lead, there and below a folder, may be other people's."""
     if path.is_dir() and not path.is_symlink():
@@ -280,7 +318,7 @@ def _counted(paths: list[Path], what: str) -> list[str]:
 def _remains(found: Found) -> Iterator[str]:
     if not found.asked:
         yield from (f"{path}: their recordings; --recordings removes them, too" for path in found.recordings)
-    links = [*filter(Path.is_dir, _links(found.results)), *_links(found.recordings)]
+    links = [*filter(Path.is_dir, _links((*found.results, *found.derived))), *_links(found.recordings)]
     yield from (f"{link.resolve()}: what the link {link} leads to, which stays" for link in links[:_SHOWN])
     if len(links) > _SHOWN:
         yield f"what {len(links) - _SHOWN} more links lead to, such as {links[_SHOWN]}"

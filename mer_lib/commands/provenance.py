@@ -113,12 +113,16 @@ def _by_rule(folder: Path, inputs: tuple[str, ...]) -> dict[str, list[str]]:
     return grouped
 
 
-def _by_dvc(folder: Path, path: str) -> Origin | None:
+def dvc_stages(folder: Path) -> dict[str, dict[str, Any]]:
+    """The stages of dvc.lock; none where there is no such file."""
     try:
-        stages = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+        return yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     except (OSError, KeyError, TypeError, yaml.YAMLError):
-        return None
-    for name, stage in stages.items():
+        return {}
+
+
+def _by_dvc(folder: Path, path: str) -> Origin | None:
+    for name, stage in dvc_stages(folder).items():
         if any(path == out["path"] or path.startswith(f"{out['path']}/") for out in stage.get("outs", [])):
             inputs = tuple(d["path"] for d in stage.get("deps", []) if d["path"].startswith(("data/", "results/")))
             return Origin(path, "dvc", name, stage.get("params", {}), inputs)

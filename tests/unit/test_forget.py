@@ -269,6 +269,73 @@ def test_what_was_made_from_their_clips_elsewhere_goes_as_well(project):
     assert not list(Path(".snakemake/metadata").iterdir())
 
 
+def test_what_dvcs_lock_says_was_made_from_their_clips_goes_as_well(project):
+    """Somebody else's network comes by a pull, and the ledger that knows of it does not."""
+    page = write(Path("results/lab2/report/index.html"), "<html>")
+    stages = {
+        "train@lab2": {"deps": ["mer_lib", "results/lab2/features", "results/mine/features"],
+                       "outs": ["results/lab2/models"]},
+        "report@lab2": {"deps": ["results/lab2/models/net.safetensors"], "outs": ["results/lab2/report"]},
+        "faces@lab2": {"deps": ["data/lab2"], "outs": ["results/lab2/faces"]},
+    }  # fmt: skip
+    paths = {name: {kind: [{"path": path} for path in each] for kind, each in stage.items()}
+             for name, stage in stages.items()}  # fmt: skip
+    write(Path("dvc.lock"), json.dumps({"schema": "2.0", "stages": paths}))
+    code, told = mer("mine/anna", "--yes")
+    assert code == 0 and "  results/lab2/models\n  results/lab2/report\n" in told, told
+    assert not Path("results/lab2/models").exists() and not page.exists()
+    assert Path("results/lab2/faces/0000.h5").exists()
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """A path that cannot be removed while it is in the list."""
+    paths, unlink, rmtree = [], Path.unlink, forget.shutil.rmtree
+
+    def refusing(remove):
+        def tried(path, *args, **named):
+            if any(each.is_relative_to(path) for each in paths):
+                raise PermissionError(13, "Permission denied", str(path))
+            return remove(path, *args, **named)
+
+        return tried
+
+    monkeypatch.setattr(Path, "unlink", refusing(unlink))
+    monkeypatch.setattr(forget.shutil, "rmtree", refusing(rmtree))
+    return paths
+
+
+STEPS = ("results/lab2/models", ".snakemake/metadata", ".mer/made", "data/mine/anna", "results/mine/models")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_what_was_interrupted_goes_on(project, stuck, step):
+    """Wherever it was: what is gone is not needed to find the rest."""
+    ledger, model = Ledger(".mer/made"), "results/lab2/models/net.safetensors"
+    ledger.enter(["results/mine/models/net.safetensors"], rule="final_model", params={}, inputs=[])
+    ledger.enter([model], rule="final_model", params={}, inputs=["results/mine/models/net.safetensors"])
+    left = [record(model, "{}"), Path(model), Path("data/mine/anna"), Path("results/mine"), Path("logs/mine")]
+    stuck.append(next(path for path in (Path(step), *sorted(Path(step).rglob("*"))) if path.is_file() or path.suffix))
+    code, told = mer("mine/anna", "--yes", "--recordings")
+    assert code == 2 and "it goes on where it was" in told
+    stuck.clear()
+    assert mer("mine/anna", "--yes", "--recordings")[0] == 0
+    assert not [path for path in left if path.exists()] and not list(ledger.entries())
+
+
+def test_what_was_made_from_results_that_are_gone_already_goes(project):
+    """The ledger names them, and what it led to."""
+    ledger, model = Ledger(".mer/made"), "results/lab2/models/net.safetensors"
+    rows = {"made": {"rows": [{"clip": "mine/anna/smile"}]}}
+    ledger.enter(["results/mine/faces/0000.h5"], rule="faces_shard", params=rows, inputs=[])
+    ledger.enter([model], rule="final_model", params={}, inputs=["results/mine/faces/0000.h5"])
+    ledger.enter(["data/mine/anna"], rule="render_subject", params={"subject": "mine/anna"}, inputs=[])
+    forget.shutil.rmtree("results/mine")
+    assert mer("mine/anna", "--yes")[0] == 0
+    assert not Path(model).exists() and not list(ledger.entries())
+    assert Path("results/lab2/clips.csv").exists() and Path("data/mine/anna/smile").exists()
+
+
 def test_what_links_among_results_lead_to_is_named_and_stays(project, tmp_path_factory):
     """It may be a data set, or the folder of another project."""
     disk = tmp_path_factory.mktemp("disk") / "faces"
