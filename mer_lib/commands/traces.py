@@ -13,11 +13,16 @@ from pathlib import Path
 from mer_lib.problems import BadInput
 from mer_lib.store import Store
 
+# What ends an id: `-` and `.` go on with it, but for the dot of a file's extension and of a sentence.
+_AFTER = r"[^\w.-]|$"
+_END = rf"{_AFTER}|(?:\.(?=\w*[A-Za-z])\w+)*\.?(?!/)(?:{_AFTER})"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class Trace:
-    """The id of a subject as a whole word: it stands in the ids of their clips, and not in those of `mine/annabel`."""
+    """The id of a subject as a whole: it stands in the ids of their clips, not in those of `mine/annabel`,
+    `mine/anna-lena` or `mine/anna.2`.
+    """
 
     def __init__(self, subject: str) -> None:
         as_json = json.dumps(subject)[1:-1]
@@ -31,7 +36,7 @@ class Trace:
             json.dumps(repr(subject))[2:-2],  # Snakemake's records hold reprs as JSON
         }
         either = "|".join(re.escape(spelling) for spelling in sorted(spellings))
-        self._pattern = re.compile(rf"(?<!\w)(?:{either})(?![0-9A-Za-z_])".encode(errors="surrogateescape"))
+        self._pattern = re.compile(rf"(?<![\w.-])(?:{either})(?={_END})".encode(errors="surrogateescape"))
 
     def in_text(self, text: str) -> bool:
         """Whether a text names them."""

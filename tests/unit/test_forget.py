@@ -386,10 +386,21 @@ def test_a_trace_is_found_however_it_is_written(tmp_path, subject):
         "json": json.dumps({"rows": [clip]}), "unicode": json.dumps([clip], ensure_ascii=False),
         "record": json.dumps({"params": [repr({"rows": [clip]})]}), "path": f"data/{clip}.avi",
         "page": Environment(autoescape=True).from_string("<b>{{ clip }}</b>").render(clip=clip),
+        "file": f"data/{subject}.avi", "pieces": f"[{subject}.tar.gz]", "sentence": f"no face of {subject}.",
+        "head": f"{subject}: 3 clips", "at": f"{subject}@2", "last": subject,
     }  # fmt: skip
     for name, content in written.items():
         assert trace.in_file(write(tmp_path / name, content)), name
-    assert not trace.in_file(write(tmp_path / "none", "mine/annabel/x other-mine/annas " + subject[:-1]))
+    others = (
+        f"{subject}bel/x",
+        f"{subject}-lena/x",
+        f"{subject}.2/x",
+        f"{subject}.b/x",
+        f"other-{subject}/x",
+        subject[:-1],
+    )
+    for other in (*others, f"{subject}.2", f"the.{subject}/x"):
+        assert not trace.in_file(write(tmp_path / "none", f'clip,"{other}" and {other}\n')), other
     assert not trace.in_file(write(tmp_path / "empty", ""))
 
 
