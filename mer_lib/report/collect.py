@@ -14,6 +14,7 @@ from mer_lib import clips as clip_table
 from mer_lib import weights
 from mer_lib.evaluation import comparisons, leaderboard, published
 from mer_lib.evaluation.predictions import read, unscored
+from mer_lib.params import Experiment
 from mer_lib.provenance import file_digest, versions
 from mer_lib.report.data import Depth, Example, Key, ReportData, Salient, Sides
 from mer_lib.store import Store
@@ -28,6 +29,7 @@ def collect(
     *,
     synthetic: bool,
     settings: str,
+    resolved: Mapping[str, str],
     tables: Mapping[str, str],
     metrics: Sequence[str],
     predictions: Sequence[str],
@@ -49,12 +51,11 @@ def collect(
     """What the report shows, read from files.
 
     ``tables`` are the paths of clips, leaderboard, problems and, where the run made them, comparisons and costs;
-    ``metrics``, ``predictions`` and ``curves`` stand in the order of ``experiments``; ``registered`` and ``motion`` are
-    stores by shard, of which ``examples`` clips of different classes and people are shown; ``faces``, ``depth`` and
-    ``views`` are others, of which ``sides`` clips are shown from the sides; ``attention`` are tables of what was seen
-    in each fold, ``maps`` the files of activation that belong to them, ``saliency`` those of what speaks for answers.
-    ``paper`` names the
-    paper whose published figures stand beside ours.
+    ``resolved`` is each experiment by name, as JSON; ``metrics``, ``predictions`` and ``curves`` stand in the order of
+    ``experiments``; ``registered`` and ``motion`` are stores by shard, of which ``examples`` clips of different classes
+    and people are shown; ``faces``, ``depth`` and ``views`` are others, of which ``sides`` clips are shown from the
+    sides; ``attention`` are tables of what was seen in each fold, ``maps`` the files of activation that belong to them,
+    ``saliency`` those of what speaks for answers. ``paper`` names the paper whose published figures stand beside ours.
     """
     clips = clip_table.load(tables["clips"])
     named = dict(zip(experiments, metrics, strict=True))
@@ -87,6 +88,7 @@ def collect(
             "Tables": {Path(path).stem: file_digest([path])[:16] for path in (tables["clips"], *predictions)},
         },
         settings=settings,
+        resolved={name: Experiment.model_validate_json(told) for name, told in resolved.items()},
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mer_lib.evaluation.leaderboard import FULL
+from mer_lib.params import Experiment
 
 Key = tuple[str, str]  # (protocol, experiment)
 
@@ -91,13 +92,13 @@ class ReportData:
     ``clips``, ``leaderboard``, ``comparisons``, ``controls``, ``predictions``, ``curves``, ``problems`` and ``costs``
     are the contract's tables (docs/contract.md), ``metrics`` what ``evaluation.metrics.summary`` returns, ``baselines``
     the names of the experiments that every other must beat, ``identity`` what ``learning.controls.identity`` returns
-    with its ``descriptor``, ``settings`` the text of the settings in force (YAML) and ``provenance`` named groups of
-    names and values, such as {'versions': {'torch': '2.13.0'}}. ``depth`` is the depth network of a page of its own;
-    ``attention`` says which training views were kept (docs/contract.md), ``attended`` gives each class its mean
-    activation (h, w) over folds.
-    ``published``, ``confusions`` and ``counted`` are figures, cells of confusion matrices and numbers of clips that a
-    paper prints (``evaluation.published``), where the page is of its experiments.
-    ``topic`` stands in the heading of a page that is not the report itself.
+    with its ``descriptor``, ``settings`` the text of the settings in force (YAML), ``resolved`` each experiment by name
+    as it was run and ``provenance`` named groups of names and values, such as {'versions': {'torch': '2.13.0'}}.
+    ``depth`` is the depth network of a page of its own; ``attention`` says which training views were kept
+    (docs/contract.md), ``attended`` gives each class its mean activation (h, w) over folds. ``published``,
+    ``confusions`` and ``counted`` are figures, cells of confusion matrices and numbers of clips that a paper prints
+    (``evaluation.published``), where the page is of its experiments. ``topic`` stands in the heading of a page that is
+    not the report itself.
     """
 
     corpus: str
@@ -125,6 +126,7 @@ class ReportData:
     attended: Mapping[str, np.ndarray] = field(default_factory=dict)
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settings: str = ""
+    resolved: Mapping[str, Experiment] = field(default_factory=dict)
 
     @property
     def chance(self) -> float:

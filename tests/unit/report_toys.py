@@ -1,11 +1,12 @@
 """A small run that never took place, for the tests of the report."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mer_lib import clips, registry
+from mer_lib import clips, params, registry
 from mer_lib.evaluation.comparisons import comparisons
 from mer_lib.evaluation.leaderboard import leaderboard, rows
 from mer_lib.evaluation.metrics import summary
@@ -18,6 +19,7 @@ RUNS = {"ststnet": 2, "ststnet@oracle": 2, "bi_woof": 1, "baseline_linear": 1, "
 PRINTED = ("C", "Table 3", "STSTNet", "ststnet", "toy", "loso", "uf1", 0.7353)
 MATRIX = [("C", "Table 4", "ststnet", "toy", "loso", truth, said, 3) for truth in CLASSES for said in CLASSES]
 METHODS = {"baseline_linear": "flow28", "baseline_rbf": "flow28"}
+PARAMS = Path(__file__).parent.parent.parent / "params.yaml"
 
 
 def answers(table: pd.DataFrame, rng: np.random.Generator, seeds: int, views: tuple[int, ...]) -> pd.DataFrame:
@@ -26,6 +28,16 @@ def answers(table: pd.DataFrame, rng: np.random.Generator, seeds: int, views: tu
     told = pd.concat([one.assign(seed=seed, yaw=yaw) for seed in range(seeds) for yaw in views], ignore_index=True)
     shares = pd.DataFrame(rng.dirichlet([1, 1, 1], len(told)), columns=[f"p_{name}" for name in CLASSES])
     return pd.concat([told.assign(predicted=np.take(CLASSES, shares.to_numpy().argmax(1))), shares], axis=1)
+
+
+def resolved(**changes) -> dict[str, params.Experiment]:
+    """Every experiment of params.yaml with these changes."""
+    settings = params.load(PARAMS, changes)
+    blocks = (settings.all_experiments(), *settings.all_sets().values())
+    return {name: each for block in blocks for name, each in block.items()}
+
+
+SHIPPED = resolved()
 
 
 def made_up(*, synthetic: bool = True) -> ReportData:
@@ -105,6 +117,7 @@ def made_up(*, synthetic: bool = True) -> ReportData:
         attended={"negative": np.abs(flow[..., 0])},
         provenance={"versions": {"torch": "2.13.0"}},
         settings="motion:\n  onset_apex: tvl1_opencv\n",
+        resolved=SHIPPED,
     )  # fmt: skip
 
 

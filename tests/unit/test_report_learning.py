@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from report_toys import headings, made_up, shown
+from report_toys import headings, made_up, resolved, shown
 
 from mer_lib import clips
 from mer_lib.evaluation.comparisons import COLUMNS
@@ -210,23 +210,20 @@ def test_seeds_are_shown_where_there_are_several():
 
 
 def test_baselines_are_described_by_their_own_classifier():
-    settings = (
-        "classifier: {name: svm_linear, options: {}}\n"
-        "baselines: {baseline_rbf: {method: flow28, classifier: knn, train: {class_weights: balanced}}}\n"
-    )
-    text = shown(replace(made_up(), settings=settings), "methods")
+    own = {"method": "flow28", "classifier": "knn", "train": {"class_weights": "balanced"}}
+    text = shown(replace(made_up(), resolved=resolved(baselines={"baseline_rbf": own})), "methods")
     assert "classified (Linear SVM, one machine a class)" in text
-    assert re.search(r"classified \([^)]*, classes balanced\)", text)
+    assert "classified (k nearest neighbours, classes balanced)" in text
     assert "paired permutation tests over subjects" in text and "Holm" in text
 
 
 def test_options_and_their_choice_are_in_the_paper():
-    settings = (
-        "classifier: {name: svm_linear, options: {c: 2.0}}\n"
-        "baselines: {baseline_rbf: {method: flow28, classifier: svm_rbf, options: {grid: {c: [1, 10]}}}}\n"
-        "train: {optimizer: adam, lr: 5.0e-5, batch: 256, epochs: 8, selection: fixed, class_weights: balanced}\n"
+    found = resolved(
+        classifier={"name": "svm_linear", "options": {"c": 2.0}},
+        baselines={"baseline_rbf": {"classifier": "svm_rbf", "options": {"grid": {"c": [1, 10]}}}},
+        train={"epochs": 8, "class_weights": "balanced"},
     )
-    text = shown(replace(made_up(), settings=settings), "methods")
+    text = shown(replace(made_up(), resolved=found), "methods")
     assert "(Linear SVM, one machine a class, c 2.0, classes balanced)" in text
     assert "c chosen among 1 and 10 on training subjects, classes balanced)" in text
     assert "for 8 epochs, the loss weighted by inverse class frequency." in text
@@ -234,18 +231,25 @@ def test_options_and_their_choice_are_in_the_paper():
 
 def test_a_networks_recipe_and_budget_are_told():
     """Its own values over its method's recipe over the block that all share."""
-    settings = (
-        "train: {optimizer: adam, lr: 5.0e-5, batch: 256, epochs: 800, max_steps: null, selection: fixed}\n"
-        "recipes: {ststnet: {lr: 0.25, batch: 12, epochs: 300}}\n"
-        "experiments: {ststnet: {method: ststnet, train: {lr: 0.5, max_steps: 128}}, bi_woof: bi_woof}\n"
-    )
-    data = replace(made_up(), settings=settings)
+    recipes, own = {"ststnet": {"lr": 0.25, "batch": 12, "epochs": 300}}, {"lr": 0.5, "max_steps": 128}
+    short = resolved(recipes=recipes, experiments={"ststnet": {"method": "ststnet", "train": own}})
+    data = replace(made_up(), resolved=short)
     text = shown(data, "methods")
     assert "learning rate of 0.5, in batches of 12, for at most 128 steps within 300 epochs." in text
     told = shown(data, "leaderboard")
     assert "small budget" in told and "ststnet (128 steps at most; its recipe: 300 epochs)." in told
-    whole = replace(data, settings=settings.replace(", max_steps: 128", ""))
+    whole = replace(data, resolved=resolved(recipes=recipes))
     assert "small budget" not in shown(whole, "leaderboard") and "for 300 epochs" in shown(whole, "methods")
+
+
+def test_networks_of_sets_are_told_of_as_they_were_trained():
+    """Pages of sets show experiments that stand in other blocks of params.yaml, or in none: the zoo's."""
+    data, names = made_up(), {"ststnet": "ststnet_views", "bi_woof": "quick_alexnet"}
+    board = data.leaderboard.replace({"experiment": names}).replace({"method": {"bi_woof": "alexnet"}})
+    data = replace(data, leaderboard=board)
+    assert "STSTNet" in shown(data, "methods") and "in batches of 256, for 160 epochs." in shown(data, "methods")
+    told = shown(data, "leaderboard")
+    assert "a small budget" in told and ": quick_alexnet (12 steps at most; its recipe: 300 epochs)." in told
 
 
 def test_a_figure_in_the_paper_says_whose_it_is():

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-from report_toys import CLASSES, headings, made_up, shown
+from report_toys import CLASSES, headings, made_up, resolved, shown
 
 from mer_lib import clips, registry
 from mer_lib.evaluation.metrics import summary
@@ -193,18 +193,15 @@ def test_unranked_results_stay_out_of_the_paper():
 
 
 def test_an_experiments_own_recipe_is_what_the_paper_says():
-    recipe = "train: {optimizer: adam, lr: 5.0e-5, batch: 256, epochs: 800, selection: fixed}\n"
-    own = "experiments: {ststnet: {method: ststnet, train: {epochs: 30, selection: inner}}}\n"
-    text = shown(replace(made_up(), settings=recipe + own), "methods")
+    own = {"ststnet": {"method": "ststnet", "train": {"epochs": 30, "selection": "inner"}}}
+    text = shown(replace(made_up(), resolved=resolved(experiments=own)), "methods")
     assert "learning rate of 5e-05, in batches of 256, for at most 30 epochs, the best" in text
 
 
 def test_optimizers_are_spelt_as_they_are():
-    recipe = "train: {optimizer: %s, lr: 5.0e-5, batch: 256, epochs: 800, selection: fixed}\n"
     for name, spelt in (("adam", "Adam"), ("sgd", "SGD")):
-        assert f"was trained with {spelt} at a learning rate" in shown(
-            replace(made_up(), settings=recipe % name), "methods"
-        )
+        data = replace(made_up(), resolved=resolved(train={"optimizer": name}))
+        assert f"was trained with {spelt} at a learning rate" in shown(data, "methods")
 
 
 def test_chance_is_one_over_the_classes_that_occur(monkeypatch):
@@ -263,7 +260,8 @@ def gathered(folder, experiments, lost=()) -> ReportData:
     tables |= {"leaderboard": folder / "b.csv", "clips": folder / "clips.csv", "comparisons": folder / "d.csv"}
     keys = [("loso", name) for name in experiments]
     pictures = {"registered": [], "motion": [], "examples": 0}
-    return collect("toy", keys, synthetic=True, settings="", tables=tables, **files, **pictures)
+    how = {name: data.resolved[own].model_dump_json() for own, name in names.items()}
+    return collect("toy", keys, synthetic=True, settings="", resolved=how, tables=tables, **files, **pictures)
 
 
 def test_names_of_experiments_are_names(tmp_path):
@@ -282,8 +280,8 @@ def test_ids_and_classes_on_the_page_are_not_guessed(tmp_path):
     path = tmp_path / "one.predictions"
     pd.read_csv(path).assign(subject="006", truth="01", predicted="01").to_csv(path, index=False)
     again = collect(
-        "toy", [("loso", "one")], synthetic=True, settings="", metrics=[tmp_path / "one.metrics"], predictions=[path],
-        curves=[tmp_path / "one.curves"], registered=[], motion=[], examples=0,
+        "toy", [("loso", "one")], synthetic=True, settings="", resolved={}, metrics=[tmp_path / "one.metrics"],
+        predictions=[path], curves=[tmp_path / "one.curves"], registered=[], motion=[], examples=0,
         tables={"clips": tmp_path / "clips.csv", "leaderboard": tmp_path / "b.csv", "problems": tmp_path / "p.csv",
                 "costs": tmp_path / "c.csv"},
     )  # fmt: skip

@@ -20,7 +20,7 @@ PAPERS = {
     "A": {"a_multiview_net": {"method": "multiview_net", "options": SIZE, "protocol": f"{SPLIT}_views"}},
     "B": {"b_micro_exp_stcnn_18": {"method": "micro_exp_stcnn_18", "protocol": SPLIT, "train": {"oracle": True}}},
     "C": {"c_mjfn_bbn": {"method": "mjfn_bbn", "protocol": "loso"}},
-    "D": {"d_adversarial": {"method": "part_adversarial", "protocol": "loso"}},
+    "D": {"d_adversarial": {"method": "part_adversarial", "protocol": "loso", "train": {"max_steps": 1}}},
 }
 SMALL = {
     "papers": PAPERS,
@@ -65,6 +65,11 @@ def test_the_published_stands_beside_ours(made, paper):
     assert name in section(made, paper, "published") and "published: " in section(made, paper, "published")
     assert 'class="banner"' in page(made, paper), "synthetic"
     assert table["ranked"].any() == (experiment["protocol"] == "loso")
+
+
+def test_a_network_of_a_set_is_told_of_as_it_was_trained(made):
+    """Its own training stands in the block of its set, beside that of all."""
+    assert "d_adversarial (1 steps at most; its recipe: 30 epochs)" in section(made, "D", "leaderboard")
 
 
 def test_paper_a_is_told_of_the_views(made):

@@ -297,3 +297,8 @@ def page_code():
 def described():
     """The settings in force, as the report shows them."""
     return yaml.safe_dump(SETTINGS.model_dump(mode="json"), sort_keys=False)
+
+
+def resolved(chosen):
+    """A param: each of the chosen experiments by name, everything filled in, as JSON."""
+    return lambda wc: {name: NAMED[name].model_dump_json() for _, name in chosen(wc.corpus)}

@@ -61,6 +61,7 @@ rule report_page:
         synthetic=lambda wc: is_synthetic(wc.corpus),
         experiments=lambda wc: scored(wc.corpus),
         settings=described(),
+        resolved=resolved(scored),
         baselines=[name for name, experiment in EXPERIMENTS.items() if experiment.baseline],
         topic="",
         paper="",

@@ -118,6 +118,7 @@ use rule report_page as set_page with:
         synthetic=lambda wc: is_synthetic(wc.corpus),
         experiments=lambda wc: members(wc.target)(wc.corpus),
         settings=described(),
+        resolved=in_set(resolved),
         baselines=[],
         topic=lambda wc: wc.target.replace("_", " "),
         paper=lambda wc: wc.target.removeprefix("paper_") if wc.target.startswith("paper_") else "",

@@ -9,6 +9,7 @@ with job(snakemake):
     tables = ("clips", "leaderboard", "comparisons", "problems", "costs")
     data = collect(
         snakemake.wildcards.corpus, experiments, synthetic=given.synthetic, settings=given.settings,
+        resolved=given.resolved,
         tables={name: files.pop(name) for name in tables if name in files}, examples=given.examples, sides=given.sides,
         baselines=given.baselines, topic=given.topic, paper=given.paper, **files,
     )  # fmt: skip

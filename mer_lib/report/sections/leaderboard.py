@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mer_lib import registry
 from mer_lib.evaluation.leaderboard import FULL
 from mer_lib.registry import register
-from mer_lib.report import figures, recipes, ui
+from mer_lib.report import figures, ui
 from mer_lib.report.data import ReportData
 
 COLUMNS = (
@@ -68,12 +68,11 @@ def _unequal(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
 
 def _budgets(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
     """A warning that names the networks whose training was cut short: their figures are not their papers' methods'."""
-    settings = recipes.read(data.settings)
     found = []
     for row in full.drop_duplicates("experiment").itertuples():
-        train = recipes.train(settings, row.experiment, row.method)
-        if row.method in registry.entries("model") and train.get("max_steps"):
-            found.append(f"{row.experiment} ({train['max_steps']} steps at most; its recipe: {train['epochs']} epochs)")
+        train = data.resolved[row.experiment].train
+        if row.method in registry.entries("model") and train.max_steps:
+            found.append(f"{row.experiment} ({train.max_steps} steps at most; its recipe: {train.epochs} epochs)")
     if found:
         yield f"Trained on a small budget, so that figures say what that is worth and no more: {ui.listing(found)}."
 

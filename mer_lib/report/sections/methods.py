@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+import yaml
 from markupsafe import Markup
 
 from mer_lib import registry
 from mer_lib.evaluation.leaderboard import FULL
+from mer_lib.params import Experiment, Train
 from mer_lib.registry import register
-from mer_lib.report import recipes, ui
+from mer_lib.report import ui
 from mer_lib.report.data import ReportData
 
 HOLM = "Holm: A simple sequentially rejective multiple test procedure (1979), Scandinavian Journal of Statistics 6"
@@ -28,12 +30,12 @@ def section(data: ReportData) -> Markup | None:
     """What was done, in sentences that may be copied, with the works to cite."""
     if not data.metrics:
         return None
-    settings = recipes.read(data.settings)
+    settings = yaml.safe_load(data.settings) or {}
     cited: list[str] = []
     sentences = [
         *_corpus(data),
         *_stages(settings, cited),
-        *_learning(data, settings, cited),
+        *_learning(data, cited),
         *_evaluation(data, settings, cited),
     ]
     text = ui.paragraph(" ".join(sentences), "copy")
@@ -76,50 +78,41 @@ def _stages(settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
         yield f"Optical flow from onset to apex was computed with {name}{source}, and optical strain from it."
 
 
-def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
-    """A sentence for each ranked experiment, with its own overrides of the training recipe."""
+def _learning(data: ReportData, cited: list[str]) -> Iterator[str]:
+    """A sentence for each ranked experiment: how it was trained."""
     for row in _ranked(data.leaderboard).itertuples():
-        own = recipes.own(settings, row.experiment)
-        network = row.method in registry.entries("model")
+        experiment = data.resolved[row.experiment]
+        train, network = experiment.train, experiment.learner == "model"
         name, source = _named("model" if network else "descriptor", row.method, cited)
-        train = recipes.train(settings, row.experiment, row.method)
-        if network and train:
+        if network:
             yield (
-                f"{name}{source} was trained with {OPTIMIZERS[train['optimizer']]} at a learning rate of "
-                f"{float(train['lr']):g}, in batches of {train['batch']}, for {_epochs(train)}"
-                + "".join(said for key, value, said in MORE if train.get(key) == value)
+                f"{name}{source} was trained with {OPTIMIZERS[train.optimizer]} at a learning rate of "
+                f"{train.lr:g}, in batches of {train.batch}, for {_epochs(train)}"
+                + "".join(said for key, value, said in MORE if getattr(train, key) == value)
                 + "."
             )
-        elif not network and (classifier := _classifier(settings, own)):
-            balanced = ", classes balanced" if train.get("class_weights") == "balanced" else ""
-            yield f"{name}{source} features were classified ({classifier}{balanced})."
         else:
-            yield f"{name}{source} was evaluated."
+            balanced = ", classes balanced" if train.class_weights == "balanced" else ""
+            yield f"{name}{source} features were classified ({_classifier(experiment)}{balanced})."
 
 
-def _classifier(settings: dict[str, Any], own: dict[str, Any]) -> str | None:
+def _classifier(experiment: Experiment) -> str:
     """Its title, its options where they are not the defaults, and what was chosen on training subjects."""
-    usual, given = (
-        {"name": c} if isinstance(c, str) else c or {} for c in (settings.get("classifier"), own.get("classifier"))
-    )
-    if given.get("name", usual.get("name")) == usual.get("name"):
-        given = {**usual, **given}
-    if not given:
-        return None
-    options = {**(given.get("options") or {}), **(own.get("options") or {})}
-    grid = options.pop("grid", None) or {}
-    said = [ui.title("classifier", given["name"]), *(f"{name} {value}" for name, value in options.items())]
+    entry = registry.get("classifier", experiment.learner_name)
+    options = {name: value for name, value in experiment.options.items() if value != entry.options[name]}
+    grid = options.pop("grid", {})
+    said = [ui.title("classifier", entry.name), *(f"{name} {value}" for name, value in options.items())]
     said += [
         f"{name} chosen among {ui.listing(map(str, values))} on training subjects" for name, values in grid.items()
     ]
     return ", ".join(said)
 
 
-def _epochs(train: dict[str, Any]) -> str:
-    if train["selection"] == "inner":
-        return f"at most {train['epochs']} epochs, the best of them chosen on training subjects held out for that"
-    steps = train.get("max_steps")
-    return f"at most {steps} steps within {train['epochs']} epochs" if steps else f"{train['epochs']} epochs"
+def _epochs(train: Train) -> str:
+    if train.selection == "inner":
+        return f"at most {train.epochs} epochs, the best of them chosen on training subjects held out for that"
+    steps = train.max_steps
+    return f"at most {steps} steps within {train.epochs} epochs" if steps else f"{train.epochs} epochs"
 
 
 def _evaluation(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
