@@ -1,5 +1,6 @@
 """The ledger: damaged inputs are named and moved aside, versions are told apart from damage."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from mer_lib.ledger import Ledger
 from mer_lib.presence import announce
 from mer_lib.problems import BadInput
 from mer_lib.store import Header, Store, write_shard
+
+SCRIPTS = Path(__file__).parent.parent.parent / "workflow/scripts"
 
 
 @pytest.fixture
@@ -83,6 +86,36 @@ def test_a_damaged_folder_goes_as_a_whole(ledger, tmp_path):
     with pytest.raises(BadInput, match="s01"):
         ledger.check(["s01"])
     assert not (tmp_path / "s01").exists()
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_of_a_damaged_folder_only_broken_objects_leave_the_cache(ledger, tmp_path, monkeypatch, link):
+    """Another version, or another project, may need the others."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import _job
+
+    objects = tmp_path / "cache/files/md5"
+    places = {}
+    Path("s01").mkdir()
+    for name in ("whole", "rotten", "other"):
+        digest = hashlib.md5(name.encode()).hexdigest()
+        places[name] = objects / digest[:2] / digest[2:]
+        places[name].parent.mkdir(parents=True)
+        places[name].write_text(name)
+        link(places[name], Path("s01", name))
+    ledger.enter(["s01"], rule="render", params={}, inputs=[])
+    Path("s01/other").unlink()  # another file in its place, and one more
+    Path("s01/other").write_text("of somebody")
+    Path("s01/added").write_text("of somebody")
+    os.link("s01/added", "its twin")
+    Path("s01/rotten").write_text("flipped")
+    monkeypatch.setattr(_job, "cached", lambda: objects)
+    with pytest.raises(BadInput, match="moved to"):
+        ledger.check(["s01"], known=_job.versioned, broken=_job.uncache)
+    assert [name for name, place in places.items() if place.exists()] == ["whole", "other"]
+    assert Path("its twin").exists() and not Path(".mer/broken/s01/rotten").is_symlink()
+    told = {file.name: file.read_text() for file in Path(".mer/broken/s01").iterdir()}
+    assert told == {"whole": "whole", "rotten": "flipped", "other": "of somebody", "added": "of somebody"}
 
 
 def test_a_version_that_was_put_there_is_no_damage(ledger, tmp_path):

@@ -39,6 +39,13 @@ def files_of(path):
     return [file for file in provenance.files_below(path) if not file.name.startswith(".snakemake")]
 
 
+def named(objects, file):
+    """Where DVC's cache keeps, or would keep, the bytes of a file: objects are named by their MD5."""
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return Path(objects, digest[:2], digest[2:])
+
+
 def versioned(path):
     """Whether git or DVC has put these very bytes there: a branch was switched, results were pulled. Never no bytes: a
     crash leaves files empty, no output is, and git knows the empty file from elsewhere."""
@@ -49,25 +56,28 @@ def versioned(path):
         return bool(blob) and not subprocess.run(["git", "cat-file", "-e", blob], capture_output=True).returncode
 
     def in_dvc(file):
-        digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-        return bool(objects) and Path(objects, digest[:2], digest[2:]).exists()
+        return bool(objects) and named(objects, file).exists()
 
     files = files_of(path)
     return bool(files) and all(file.stat().st_size and (in_dvc(file) or in_git(file)) for file in files)
 
 
 def uncache(path):
-    """Take broken bytes out of DVC's cache as well, where they are a link to it, or DVC would bring them back."""
-    objects = cached()
+    """Take broken bytes out of DVC's cache as well, where they are a link to it, or DVC would bring them back. Objects
+    whose bytes are those of their name stay: other versions and projects may need them."""
+    objects, broken = cached(), set()
     for file in files_of(path) if objects else ():
-        target = file.resolve()
+        whole, target, told = named(objects, file), file.resolve(), file.stat()
+        if whole.exists() and whole.samefile(file):
+            continue
         if file.is_symlink() and objects in target.parents:
             file.unlink()
             shutil.move(target, file)
-        elif file.stat().st_nlink > 1:
-            for twin in objects.glob("*/*"):
-                if twin.samefile(file):
-                    twin.unlink()
+        elif told.st_nlink > 1:
+            broken.add((told.st_dev, told.st_ino))
+    for twin in objects.glob("*/*") if broken else ():  # once: an object with other bytes is not known by its name
+        if (twin.stat().st_dev, twin.stat().st_ino) in broken:
+            twin.unlink()
 
 
 @contextmanager
