@@ -332,11 +332,10 @@ def forget(
     """
     from mer_lib.commands import forget as forgetting
 
-    found = forgetting.find(subject, recordings=recordings)
-    told = forgetting.text(found, done=yes)  # while it is all there to be told of
     if yes:
-        forgetting.take_out(found)
-    typer.echo(told)
+        typer.echo(forgetting.take_out(subject, recordings=recordings))
+    else:
+        typer.echo(forgetting.text(forgetting.find(subject, recordings=recordings), done=False))
 
 
 @app.command()

@@ -12,7 +12,6 @@ import os
 import shutil
 from base64 import urlsafe_b64decode
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,9 +84,15 @@ def find(name: str, *, recordings: bool = False) -> Found:
     )
 
 
-def take_out(found: Found) -> None:
-    """Remove what was found, the recordings only if asked. Raises BadInput while a run is at work."""
-    with _alone():
+def take_out(name: str, *, recordings: bool = False) -> str:
+    """Remove what :func:`find` finds, and tell of it. Raises BadInput where a run is at work; one that starts meanwhile
+    waits.
+    """
+    with presence.alone(LOCK) as alone:
+        if not alone:
+            raise BadInput("a run is at work in this folder", "wait for its end, or stop it", file=Path.cwd())
+        found = find(name, recordings=recordings)
+        told = text(found, done=True)  # while it is all there to be told of
         forgotten.add(found.subject)  # first: a run that finds half of them gone must not bring them back
         for path in _in_order(found):
             try:
@@ -95,16 +100,7 @@ def take_out(found: Found) -> None:
             except OSError as error:
                 remedy = "correct the permissions and say it again: it goes on where it was"
                 raise BadInput(f"cannot be removed ({error.strerror})", remedy, file=path) from None
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Keeps runs out, as far as the file system has locks."""
-    file, alone = presence.announce(LOCK)
-    with file or nullcontext():
-        if file and not alone:
-            raise BadInput("a run is at work in this folder", "wait for its end, or stop it", file=Path.cwd())
-        yield
+    return told
 
 
 def text(found: Found, *, done: bool) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
@@ -374,6 +375,28 @@ def test_a_run_at_work_is_not_disturbed(project):
     assert code == 2 and "a run is at work" in told
     assert Path("results/mine/clips.csv").exists() and "mine/anna" not in forgotten.read()
     assert mer("mine/anna", "--yes")[0] == 0
+
+
+def test_a_run_that_starts_meanwhile_waits(project, monkeypatch):
+    """What it would make is not found any more, and who is left out it must know."""
+    started, known, find = [], [], forget.find
+
+    def run():
+        file, _ = presence.announce(".mer/run.lock")
+        known.append("mine/anna" in forgotten.read())
+        file.close()
+
+    def found(*args, **named):
+        started.append(threading.Thread(target=run))
+        started[0].start()
+        started[0].join(timeout=0.3)
+        assert not known
+        return find(*args, **named)
+
+    monkeypatch.setattr(forget, "find", found)
+    assert mer("mine/anna", "--yes")[0] == 0
+    started[0].join(timeout=30)
+    assert known == [True]
 
 
 @pytest.mark.parametrize("subject", ["mine/anna", 'mine/O"Neil, <b>', "mine/Jörg's", "mine/back\\slash", "mine/%{x}"])
