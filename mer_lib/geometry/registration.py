@@ -18,7 +18,7 @@ movement they kept 61 % and 88 %.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -45,19 +45,17 @@ _LEVELS, _LEVELS_BACK = 3, 1
 
 
 @dataclass(frozen=True)
-class Registered:
-    """A registered clip. frames: (T, S, S, 3) uint8, each as the camera would see it with the head as in the first.
+class Located:
+    """Where the head of a clip is, frame by frame.
 
-    landmarks: (T, 5, 2) float32, where they are then. homography: (T, 3, 3) float32, pixels of the frame to pixels of
-    the first frame; where parallax (T, 2) float32 is not zero, the movement of the face's plane, and parallax how many
-    pixels one interocular distance of relief moves (:mod:`mer_lib.geometry.parallax`). how: (T,) uint8, 0 the first
-    frame itself, 1 homography, with parallax or without, 2 similarity of the landmarks, 3 identity (nothing better to
-    be had). residual: (T,) float32, median distance in pixels, after registration, of the points that it was found by:
-    the homography's inliers, else the landmarks. movements: of the frames with parallax, by their number.
+    homography: (T, 3, 3) float32, pixels of the frame to pixels of the first frame; where parallax (T, 2) float32 is
+    not zero, the movement of the face's plane, and parallax how many pixels one interocular distance of relief moves
+    (:mod:`mer_lib.geometry.parallax`). how: (T,) uint8, 0 the first frame itself, 1 homography, with parallax or
+    without, 2 similarity of the landmarks, 3 identity (nothing better to be had). residual: (T,) float32, median
+    distance in pixels, after registration, of the points that the homography was found by: its inliers, else the
+    landmarks. movements: of the frames with parallax, by their number.
     """
 
-    frames: np.ndarray
-    landmarks: np.ndarray
     homography: np.ndarray
     parallax: np.ndarray
     how: np.ndarray
@@ -68,11 +66,29 @@ class Registered:
         """Where registration brings points (N, 2) of frame t."""
         return self.movements[t].home(points) if t in self.movements else _apply(self.homography[t], points)
 
+    def places(self, t: int, shape: tuple[int, int]) -> np.ndarray:
+        """(H, W, 2) float32: where of frame t each pixel of the first is."""
+        if t in self.movements:
+            return self.movements[t].places()
+        pixels = np.stack(np.meshgrid(np.arange(shape[1]), np.arange(shape[0])), axis=-1)
+        back = np.linalg.inv(self.homography[t].astype(float))
+        return _apply(back, pixels.reshape(-1, 2)).reshape(pixels.shape).astype(np.float32)
+
     def warp(self, t: int, frame: np.ndarray) -> np.ndarray:
         """Another picture of frame t, (S, S) or (S, S, 3), registered."""
         if t in self.movements:
             return self.movements[t].warp(frame)
         return frame if np.array_equal(self.homography[t], np.eye(3)) else warp(frame, self.homography[t])
+
+
+@dataclass(frozen=True)
+class Registered(Located):
+    """A registered clip. frames: (T, S, S, 3) uint8, each as the camera would see it with the head as in the first;
+    landmarks: (T, 5, 2) float32, where they are then.
+    """
+
+    frames: np.ndarray
+    landmarks: np.ndarray
 
 
 def register(frames: np.ndarray, landmarks: np.ndarray, *, features: int = 300, ransac_px: float = 0.3) -> Registered:
@@ -86,25 +102,31 @@ def register(frames: np.ndarray, landmarks: np.ndarray, *, features: int = 300, 
     falls back to the similarity of the landmarks, and where these moved no more than their noise, to identity. Frames
     are resampled once, bicubic, edges repeated.
     """
+    found = locate(frames, landmarks, features=features, ransac_px=ransac_px)
+    return Registered(
+        **vars(found),
+        frames=np.stack([found.warp(t, frame) for t, frame in enumerate(frames)]),
+        landmarks=np.stack([found.home(t, marks) for t, marks in enumerate(landmarks)]).astype(np.float32),
+    )
+
+
+def locate(frames: np.ndarray, landmarks: np.ndarray, *, features: int = 300, ransac_px: float = 0.3) -> Located:
+    """As :func:`register`, but no frame is resampled: where the head is, not what it looks like there."""
     reference = _Reference(frames[0], landmarks[0], features)
     homography = np.tile(np.eye(3), (len(frames), 1, 1))
     how, residual = np.full(len(frames), REFERENCE, np.uint8), np.zeros(len(frames), np.float32)
     movements: dict[int, Movement] = {}
     last = np.eye(3)  # tracking starts from where the head was in the frame before
     for t in range(1, len(frames)):
-        last, how[t], residual[t] = _locate(reference, frames[t], landmarks[t], last, ransac_px)
+        last, how[t], here, there = _found(reference, frames[t], landmarks[t], last, ransac_px)
         homography[t] = last
-        if how[t] == HOMOGRAPHY and (found := reference.head.aligned(reference.alike(frames[t]), last)):
-            movements[t], homography[t] = found, found.homography
+        if how[t] == HOMOGRAPHY and (movement := reference.head.aligned(reference.alike(frames[t]), last)):
+            movements[t], homography[t] = movement, movement.homography
+        home = movements[t].home(here) if t in movements else _apply(last, here)
+        residual[t] = np.median(np.linalg.norm(home - there, axis=1))
     _tell(how)
     parallax = np.stack([movements[t].parallax if t in movements else np.zeros(2) for t in range(len(frames))])
-    found = Registered(frames, landmarks, homography, parallax.astype(np.float32), how, residual, movements)
-    return replace(
-        found,
-        frames=np.stack([found.warp(t, frame) for t, frame in enumerate(frames)]),
-        landmarks=np.stack([found.home(t, marks) for t, marks in enumerate(landmarks)]).astype(np.float32),
-        homography=homography.astype(np.float32),
-    )
+    return Located(homography.astype(np.float32), parallax.astype(np.float32), how, residual, movements)
 
 
 def _tell(how: np.ndarray) -> None:
@@ -170,22 +192,22 @@ def _key_points(gray: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     return np.array([found[i].pt for i in order], float).reshape(-1, 2)
 
 
-def _locate(
+def _found(
     reference: _Reference, frame: np.ndarray, landmarks: np.ndarray, last: np.ndarray, ransac_px: float
-) -> tuple[np.ndarray, int, float]:
-    """(homography (3, 3) from ``frame`` to the reference, how, residual)."""
+) -> tuple[np.ndarray, int, np.ndarray, np.ndarray]:
+    """(homography (3, 3) from ``frame`` to the reference, how, the points (N, 2) of either that it was found by)."""
     if np.array_equal(frame, reference.frame):
-        return np.eye(3), HOMOGRAPHY, 0.0
+        return np.eye(3), HOMOGRAPHY, reference.points, reference.points
     there, here = _track(reference, frame, last)
     for widen in _BANDS:
         homography, inliers = _head_homography(here, there, widen * ransac_px)
         if inliers.sum() >= max(_FEWEST, _INLIERS * len(here)) and _plausible(homography, frame.shape):
-            return homography, HOMOGRAPHY, _median_distance(homography, here[inliers], there[inliers])
+            return homography, HOMOGRAPHY, here[inliers], there[inliers]
     if np.median(np.linalg.norm(landmarks - reference.landmarks, axis=1)) > _DETECTOR_NOISE:
         similarity = np.vstack([align.similarity(landmarks, reference.landmarks), [0, 0, 1]])
         if _plausible(similarity, frame.shape):
-            return similarity, SIMILARITY, _median_distance(similarity, landmarks, reference.landmarks)
-    return np.eye(3), IDENTITY, _median_distance(np.eye(3), landmarks, reference.landmarks)
+            return similarity, SIMILARITY, landmarks, reference.landmarks
+    return np.eye(3), IDENTITY, landmarks, reference.landmarks
 
 
 def _track(reference: _Reference, frame: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -240,7 +262,3 @@ def warp(image: np.ndarray, homography: np.ndarray) -> np.ndarray:
 def _apply(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
     mapped = points @ homography[:, :2].T + homography[:, 2]
     return mapped[:, :2] / mapped[:, 2:]
-
-
-def _median_distance(homography: np.ndarray, here: np.ndarray, there: np.ndarray) -> float:
-    return float(np.median(np.linalg.norm(_apply(homography, here) - there, axis=1)))

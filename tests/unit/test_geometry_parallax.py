@@ -11,7 +11,7 @@ from mer_lib.faces.crop import crop_clip
 from mer_lib.faces.detect import Detector
 from mer_lib.geometry import parallax
 from mer_lib.geometry.parallax import Movement, mean_relief, relief_at
-from mer_lib.geometry.registration import HOMOGRAPHY, head_mask, register
+from mer_lib.geometry.registration import HOMOGRAPHY, head_mask, locate, register
 from mer_lib.ingest.video import VideoSource
 
 SIZE = 128
@@ -85,6 +85,44 @@ def test_frames_and_landmarks_go_where_their_points_are_brought():
     apart = [np.abs(frame.astype(float) - found.frames[0])[CORE].mean() for frame in (frames[1], found.frames[1])]
     assert apart[1] < 0.5 * apart[0]
     assert np.array_equal(found.warp(1, frames[1]), found.frames[1])
+
+
+def test_the_residual_is_that_of_what_registered(monkeypatch):
+    """A movement that leads four pixels astray leaves its points there, however well the homography had them."""
+    astray = np.array([1, 0, 4 / (SIZE / 2), 0, 0, 1, 0, 0, 0, 0])
+    monkeypatch.setattr(
+        parallax.Head, "aligned", lambda head, *_: Movement(astray, head.half, head.middle, head.relief)
+    )
+    assert register(*clip(GRID)).residual[1] == pytest.approx(4, abs=0.2)
+
+
+def test_pixels_of_the_first_frame_are_found_in_another_and_come_home():
+    places = turned(yaw=4.0, shift=(1.5, -1))
+    frames, landmarks = clip(places)
+    found = locate(np.concatenate([frames, frames[:1]]), np.concatenate([landmarks, landmarks[:1]]))
+    assert set(found.movements) == {1}
+    for t in range(3):
+        there = found.places(t, (SIZE, SIZE))
+        home = found.home(t, there[CORE].reshape(-1, 2))
+        assert np.percentile(np.linalg.norm(home - GRID[CORE].reshape(-1, 2), axis=1), 99) < 0.02
+    np.testing.assert_array_equal(found.places(2, (SIZE, SIZE)), GRID)
+    assert np.median(np.linalg.norm(found.places(1, (SIZE, SIZE)) - places, axis=-1)[CORE]) < 0.1
+
+
+def test_what_a_store_holds_is_the_movement():
+    """As docs/registration.md has it: the plane's homography, the parallax, and the relief by the landmarks."""
+    frames, landmarks = clip(turned(yaw=4.0, pitch=2.0, roll=1.0, shift=(1.5, -1)))
+    found = register(frames, landmarks)
+    on = head_mask(found.landmarks[0], (SIZE, SIZE)) > 0
+    kappa, ones = relief_at(found.landmarks[0], (SIZE, SIZE)), np.ones(SIZE**2)
+    pixels = np.c_[GRID.reshape(-1, 2), ones]
+    kappa = kappa.ravel() - pixels @ np.linalg.lstsq(pixels[on.ravel()], kappa[on], rcond=None)[0]
+    back = np.linalg.inv(found.homography[1].astype(float))
+    ahead = pixels @ back.T
+    depth = ahead[:, 2] / (back[2] @ [(SIZE - 1) / 2, (SIZE - 1) / 2, 1])
+    places = ahead[:, :2] / ahead[:, 2:] + (kappa / depth)[:, None] * found.parallax[1]
+    assert np.linalg.norm(found.parallax[1]) > 2
+    np.testing.assert_allclose(places, found.places(1, (SIZE, SIZE)).reshape(-1, 2), atol=0.002)
 
 
 @pytest.mark.parametrize("rise", [1.0, 2.0])

@@ -1,7 +1,7 @@
 # Geometry: every frame registered to its clip's first. (Depth and views have their room here as well.)
 # in:  results/{corpus}/faces/{shard}.h5
-# out: results/{corpus}/registered/{shard}.h5: frames (T, S, S, 3) u8, landmarks (T, 5, 2), homography (T, 3, 3), how (T,),
-#      residual (T,), first
+# out: results/{corpus}/registered/{shard}.h5: frames (T, S, S, 3) u8, landmarks (T, 5, 2), homography (T, 3, 3),
+#      parallax (T, 2), how (T,), residual (T,), first
 
 
 rule register_shard:
