@@ -2,10 +2,10 @@
 
 Depth is estimated frame by frame, and an error that changes from frame to frame would move points at rest in every view
 but the frontal one. So a clip has one topology, that of its mean depth, tied to the head: each vertex is a point of
-the first frame's crop and is followed by the head's own movement (:mod:`mer_lib.geometry.registration`). Along these
-paths depth is smoothed over time by a Gaussian, as wide as it takes for points at rest to keep still to ``rest_px``
-pixels, rms from frame to frame, in the most turned of the views. What the expression does is not in the depth: it is
-in the picture that the mesh carries.
+the first frame's crop and is followed by the head's own movement, that of a plane and the parallax of what stands out
+of it (:mod:`mer_lib.geometry.registration`). Along these paths depth is smoothed over time by a Gaussian, as wide as it
+takes for points at rest to keep still to ``rest_px`` pixels, rms from frame to frame, in the most turned of the views.
+What the expression does is not in the depth: it is in the picture that the mesh carries.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from mer_lib.geometry import mesh
-from mer_lib.geometry.registration import register
+from mer_lib.geometry.registration import locate
 from mer_lib.problems import BadInput
 from mer_lib.render.camera import Camera
 
@@ -89,8 +89,8 @@ def relief(
     camera = mesh.crop_camera(frames.shape[1], fov)
     anchors = np.median(landmarks[:_ANCHORS], axis=0).astype(float)
     eyes = mesh.eyes_place(camera, anchors)
-    path = _steadied(register(frames, landmarks).homography.astype(np.float64))
-    along, known = _along(depth, path)
+    paths = _paths(frames, landmarks)
+    along, known = _along(depth, paths)
     first, hole = mesh.filled(np.where(known, along.mean(axis=0), np.nan))
     shape = mesh.topology(camera, eyes, first)
     rows, columns = shape.at.T
@@ -102,7 +102,7 @@ def relief(
         camera=camera,
         eyes=eyes,
         shape=shape,
-        pixels=_followed(shape.at, path),
+        pixels=paths[:, rows, columns],
         depth=calm.astype(np.float32),
         landmarks=_landmarks(camera, eyes, first, anchors),
         quality={
@@ -128,16 +128,30 @@ def _check(frames: np.ndarray, depth: np.ndarray, landmarks: np.ndarray) -> None
         raise BadInput("no depth in any frame", "see the clip's faces: they may show none, or be covered")
 
 
-def _steadied(path: np.ndarray) -> np.ndarray:
-    """Homographies (T, 3, 3) without the tremor of their measurement; the ends go on as they go in, unbent."""
-    if len(path) < 2:
-        return path
+def _paths(frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(T, S, S, 2) float32: u and v in each frame of the first frame's pixels, as the head carries them."""
+    found = locate(frames, landmarks)
+    return _steadied(np.stack([found.places(t, frames.shape[1:3]) for t in range(len(frames))]))
+
+
+def _steadied(paths: np.ndarray) -> np.ndarray:
+    """Places (T, ...) without the tremor of their measurement. A Gaussian cuts the bends of a path; what it cuts,
+    smoothed likewise, is put back (Tukey's twicing).
+    """
+    if len(paths) < 2:
+        return paths
+    once = _rounded(paths)
+    return once + _rounded(paths - once)
+
+
+def _rounded(paths: np.ndarray) -> np.ndarray:
+    """Places (T, ...) after a Gaussian; the ends go on as they go in, unbent."""
     reach = int(np.ceil(3 * _PATH))
-    longer = np.pad(path, ((reach, reach), (0, 0), (0, 0)), mode="reflect", reflect_type="odd")
+    longer = np.pad(paths, [(reach, reach)] + [(0, 0)] * (paths.ndim - 1), mode="reflect", reflect_type="odd")
     return ndimage.gaussian_filter1d(longer, _PATH, axis=0, truncate=3)[reach:-reach]
 
 
-def _along(depth: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _along(depth: np.ndarray, paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Depth (T, S, S) at the places of the first frame's pixels, without gaps, and where most frames knew it (S, S)."""
     size = depth.shape[1:]
     moved, share, seen = np.empty_like(depth, np.float32), np.zeros(size), 0
@@ -146,23 +160,15 @@ def _along(depth: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]
             moved[t] = np.nan
             continue
         seen += 1
-        moved[t] = cv2.warpPerspective(
-            mesh.nearest(given).astype(np.float32), path[t], size, borderMode=cv2.BORDER_REPLICATE
-        )
-        share += cv2.warpPerspective(np.isfinite(given).astype(np.float32), path[t], size)
+        near = mesh.nearest(given).astype(np.float32)
+        moved[t] = cv2.remap(near, paths[t], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        share += cv2.remap(np.isfinite(given).astype(np.float32), paths[t], None, cv2.INTER_LINEAR)
     blank = np.isnan(moved[:, 0, 0])
     if blank.any():
         moved[blank] = moved[ndimage.distance_transform_edt(blank, return_distances=False, return_indices=True)[0]][
             blank
         ]
     return moved, share > seen / 2
-
-
-def _followed(at: np.ndarray, path: np.ndarray) -> np.ndarray:
-    """(T, V, 2) u and v in each frame of the first frame's pixels ``at`` (V, 2)."""
-    home = np.concatenate([at[:, ::-1], np.ones((len(at), 1))], axis=1)
-    moved = home @ np.swapaxes(np.linalg.inv(path), -1, -2)
-    return (moved[..., :2] / moved[..., 2:]).astype(np.float32)
 
 
 def _calm(trace: np.ndarray, camera: Camera, eyes, at: np.ndarray, yaws, rest_px: float):

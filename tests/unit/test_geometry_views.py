@@ -17,6 +17,7 @@ from mer_lib.geometry.views import YAWS, film, render_views, surroundings, views
 from mer_lib.motion.flow import compute
 from mer_lib.motion.gray import to_gray
 from mer_lib.problems import BadInput
+from mer_lib.synth.drifts import drifting_clips
 from mer_lib.synth.pairs import exact_sides
 
 GRAZED = 70.0  # degrees from the frontal camera's sight: beyond it the outline is near
@@ -170,6 +171,19 @@ def test_a_head_that_moves_takes_its_surface_along():
     followed = surface.pixels - surface.pixels[0]
     assert np.abs(followed[2:-2] - drift[2:-2, None] + drift[0]).max() < 0.3
     assert np.abs(surface.depth - surface.depth[0]).mean() < 0.02
+
+
+@pytest.mark.parametrize("drift", [2, 10])
+def test_a_surface_follows_a_turning_head_by_all_of_its_movement(drift):
+    """The skin that no expression moves, where it truly goes: by the plane alone, or with its path's bends cut, it is
+    .16 off and more.
+    """
+    head = next(drifting_clips(1, drift=drift, degrees=3, seed=2))
+    surface = relief(head.frames, np.zeros(head.frames.shape[:3], np.float32), head.landmarks)
+    rows, columns = surface.shape.at.T
+    still = head.still[rows, columns]
+    off = np.linalg.norm(surface.pixels - head.rigid[:, rows, columns], axis=-1)[1:, still]
+    assert still.sum() > 1000 and np.median(off) < 0.1
 
 
 def test_visibility_of_a_ball_is_the_sign_of_its_normals():
