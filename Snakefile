@@ -38,6 +38,7 @@ rule all:
 
 onsuccess:
     forget_parts()
+    leave_folders()
     say_summary()
 
 

@@ -173,6 +173,16 @@ def test_a_killed_stage_takes_up_what_was_finished(versioned, stage, jobs, wante
     assert len(worked(versioned, stage)) < jobs
 
 
+def test_what_snakemake_alone_has_made_is_handed_over(mini, tmp_path):
+    """As docs/dvc.md says: what nobody asked for is an empty folder, and nothing is made again."""
+    project = duplicate(mini, tmp_path / "alone")
+    done = project.snakemake("all", "depth", "auxiliary")
+    assert done.rc == 0, done.output
+    project.git("init", "--quiet")
+    project.dvc("commit", "--force")
+    assert ran(project.dvc("repro").output) == []
+
+
 def test_a_clone_with_what_was_pulled_has_nothing_to_do(published, tmp_path):
     """As docs/dvc.md says: push, clone, pull, one line for Snakemake."""
     cloned = clone(published, tmp_path / "clone")

@@ -275,6 +275,16 @@ def forget_parts():
     shutil.rmtree(".mer/folds", ignore_errors=True)
 
 
+def leave_folders():
+    """Folders that dvc.yaml names and no experiment has asked for stay empty: without them `dvc commit` takes nothing."""
+    views = [f"multiview/{stage}" for stage in ("views", "registered", "motion", "features")]
+    of_corpus = ("apex", "depth", *views, "attention", "yaw")
+    wanted = {**dict.fromkeys(filmed(), of_corpus), AUXILIARY: ("faces", "registered", "motion", "features")}
+    for corpus in (corpus for corpus in wanted if Path(f"results/{corpus}/clips.csv").exists()):
+        for folder in (root(corpus), *(f"results/{corpus}/{name}" for name in wanted[corpus])):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+
+
 def say_summary():
     """The run's last word, printed when all is done."""
     for summary in (Path(f"results/{corpus}/summary.txt") for corpus in CORPORA):
