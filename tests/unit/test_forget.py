@@ -290,19 +290,25 @@ def test_what_dvcs_lock_says_was_made_from_their_clips_goes_as_well(project):
 
 @pytest.fixture
 def stuck(monkeypatch):
-    """A path that cannot be removed while it is in the list."""
+    """Files that cannot be removed while they are in the list; all else in a folder goes before the error."""
     paths, unlink, rmtree = [], Path.unlink, forget.shutil.rmtree
 
-    def refusing(remove):
-        def tried(path, *args, **named):
-            if any(each.is_relative_to(path) for each in paths):
-                raise PermissionError(13, "Permission denied", str(path))
-            return remove(path, *args, **named)
+    def removed(path, *args, **named):
+        if path in paths:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, *args, **named)
 
-        return tried
+    def cleared(folder):
+        for path in sorted(folder.rglob("*")) if any(each.is_relative_to(folder) for each in paths) else ():
+            if path.is_file() and path not in paths:
+                unlink(path)
+        for path in paths:
+            if path.is_relative_to(folder):
+                removed(path)
+        rmtree(folder)
 
-    monkeypatch.setattr(Path, "unlink", refusing(unlink))
-    monkeypatch.setattr(forget.shutil, "rmtree", refusing(rmtree))
+    monkeypatch.setattr(Path, "unlink", removed)
+    monkeypatch.setattr(forget.shutil, "rmtree", cleared)
     return paths
 
 
