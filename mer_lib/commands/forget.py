@@ -68,12 +68,12 @@ def find(name: str, *, recordings: bool = False) -> Found:
     subject = people.one(name)
     trace = Trace(subject)
     results = _results(trace)
-    derived, filmed = _made_from(results, trace), people.recordings(subject)
-    gone = {*results, *derived, *(filmed if recordings else ())}
+    made, filmed = _made_from({*results, *_missing(subject)}, trace), people.recordings(subject)
+    gone = made.union(filmed if recordings else ())
     return Found(
         subject,
         [*results, *(path for path in (Path("logs", folder.name) for folder in results) if path.exists())],
-        [path for path in derived if path.exists()],
+        sorted(path for path in made if path.exists() and not _below(path, results)),
         sorted({*_records(gone), *_entries(gone), *_carriers(trace)}),
         versions.objects(trace, gone),
         filmed,
@@ -203,17 +203,23 @@ def _results(trace: Trace) -> list[Path]:
     return [folder for folder in sorted(RESULTS.glob("*")) if any(map(trace.in_file, _small_first(folder)))]
 
 
-def _made_from(results: list[Path], trace: Trace) -> list[Path]:
-    """What was made elsewhere from results that go, or from such as an entry of the ledger says were made of them."""
+def _missing(subject: str) -> list[Path]:
+    """The results of their data set where these are not here: not pulled, or removed. They may have had them."""
+    folder = RESULTS / subject.partition("/")[0]
+    return [] if folder.exists() else [folder]
+
+
+def _made_from(results: set[Path], trace: Trace) -> set[Path]:
+    """Results that go, what an entry of the ledger says was made of them as well, and all that was made from those."""
     named = (Path(entry["path"]) for _, entry in _ledger().entries() if trace.in_text(json.dumps(entry)))
-    gone = {*results, *(path for path in named if path.is_relative_to(RESULTS))}
+    gone = results.union(path for path in named if path.is_relative_to(RESULTS))
     steps, more = list(_steps()), gone
     while more:
         above = {folder for path in gone for folder in path.parents}
         used = [outs for inputs, outs in steps if any(path in above or _below(path, gone) for path in inputs)]
         more = {path for outs in used for path in outs if not _below(path, gone)}
         gone = gone | more
-    return sorted(path for path in gone if not _below(path, results))
+    return gone
 
 
 def _steps() -> Iterator[tuple[list[Path], list[Path]]]:

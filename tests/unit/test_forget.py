@@ -270,8 +270,11 @@ def test_what_was_made_from_their_clips_elsewhere_goes_as_well(project):
     assert not list(Path(".snakemake/metadata").iterdir())
 
 
-def test_what_dvcs_lock_says_was_made_from_their_clips_goes_as_well(project):
-    """Somebody else's network comes by a pull, and the ledger that knows of it does not."""
+@pytest.mark.parametrize("pulled", [True, False])
+def test_what_dvcs_lock_says_was_made_from_their_clips_goes_as_well(project, pulled):
+    """Somebody else's network comes by a pull, alone at times, and the ledger that knows of it does not."""
+    if not pulled:
+        forget.shutil.rmtree("results/mine")
     page = write(Path("results/lab2/report/index.html"), "<html>")
     stages = {
         "train@lab2": {"deps": ["mer_lib", "results/lab2/features", "results/mine/features"],
@@ -312,7 +315,14 @@ def stuck(monkeypatch):
     return paths
 
 
-STEPS = ("results/lab2/models", ".snakemake/metadata", ".mer/made", "data/mine/anna", "results/mine/models")
+STEPS = (
+    "results/lab2/models",
+    ".snakemake/metadata",
+    ".mer/made",
+    "data/mine/anna",
+    "results/mine/models",
+    "logs/mine",
+)
 
 
 @pytest.mark.parametrize("step", STEPS)
