@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file
 from safetensors.numpy import save as serialise
 
 from mer_lib.problems import BadInput
@@ -62,20 +61,37 @@ def _digest(tensors: dict[str, np.ndarray], card: str) -> str:
 def foreign(path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of a file that others made: safetensors, or a state dict of torch that holds tensors and no code.
 
-    A wrapping ``state_dict`` and the prefix ``module.`` that parallel training leaves are taken off. Raises BadInput.
+    A wrapping ``state_dict`` and the prefix ``module.`` that parallel training leaves are taken off; fractions of any
+    precision are float32. Raises BadInput, also for complex numbers and for a name that stands twice.
     """
     path = Path(path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        import torch
-
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        found = found.get("state_dict", found)
-        return {name.removeprefix("module."): tensor.detach().numpy() for name, tensor in found.items()}
+        found = [(name.removeprefix("module."), _array(tensor)) for name, tensor in _tensors(path).items()]
     except Exception as error:  # a file that is something else raises whatever its bytes come to
         told = f"no file of weights ({' '.join(str(error).split())[:60]}…)"
         raise BadInput(told, "give a state dict of tensors, as .safetensors or .pth", file=path) from None
+    names = [name for name, _ in found]
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        raise BadInput(f"'{doubled}' stands in it with 'module.' and without", "leave one of them", file=path)
+    if odd := next((name for name, array in found if np.iscomplexobj(array)), None):
+        raise BadInput(f"'{odd}' holds complex numbers", "give weights that are real numbers", file=path)
+    return dict(found)
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """Name -> tensor of torch, as the file has them."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    import torch
+
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    return found.get("state_dict", found)
+
+
+def _array(tensor: Any) -> np.ndarray:
+    return (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
 
 
 def digest(path: str | Path) -> str:

@@ -85,11 +85,12 @@ def test_the_features_are_the_authors_whatever_ours_are_set_to(network, reposito
     assert (stages["descriptor"], stages["features"]) == ("flow28", {"scaling": "image"})
 
 
-@pytest.mark.parametrize("form", ["wrapped", "parallel", "safetensors", "old", "parameters"])
+@pytest.mark.parametrize("form", ["wrapped", "parallel", "safetensors", "parallel safetensors", "old", "parameters"])
 def test_files_as_they_come(network, repository, tmp_path, form):
     state, path = network.state_dict(), tmp_path / "w.pth"
-    if form == "safetensors":
-        save_file(state, path := tmp_path / "w.safetensors")
+    if "safetensors" in form:
+        head = "module." if "parallel" in form else ""
+        save_file({head + name: tensor for name, tensor in state.items()}, path := tmp_path / "w.safetensors")
     elif form == "wrapped":
         torch.save({"epoch": 800, "state_dict": state}, path)
     elif form == "parallel":
