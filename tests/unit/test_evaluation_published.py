@@ -129,6 +129,7 @@ def test_clips_that_a_filter_keeps():
     counted = pd.DataFrame([("B", "Table IV", "smic", "negative", 18, 60, 19)], columns=published.COUNTS)
     text = shown(replace(data, clips=table, predictions=tested, counted=counted), "filters").replace("\u00a0", " ")
     # of 8 clips a class, 2 are tested; every other one is long: of those tested, one of each class
+    assert "clips are all = trained on + tested, ours all = not tested + tested:" in text
     assert "79 = 60 + 19" in text and text.count("8 = 6 + 2") == 3 and text.count("4 = 3 + 1") == 3
 
 
