@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mer_lib.commands.predict import Prediction
-from mer_lib.learning.saliency import SHARE, shown
+from mer_lib.learning.saliency import MARKED, shown
 from mer_lib.whole import replacing
 
 
@@ -30,6 +30,6 @@ def picture(found: Prediction, path: Path) -> None:
     for axes in panels.flat:
         axes.set_axis_off()
     winner = max(found.probabilities, key=found.probabilities.get)
-    figure.suptitle(f"what speaks for {winner}: the strongest {SHARE:.0%} of positive gradients", fontsize=8)
+    figure.suptitle(f"what speaks for {winner}: {MARKED}", fontsize=8)
     with replacing(path) as part:
         figure.savefig(part, dpi=120, format="png")

@@ -13,11 +13,12 @@ from mer_lib.problems import BadInput
 
 SHOWN = 7  # frames of a clip, as in the figure
 CLIPS = 4  # clips, as there
-SHARE = 0.1  # of a channel's values that are marked; the paper binarises and does not say where
+SHARE = 0.1  # of a channel's places that are marked at most; the paper binarises and does not say where
+MARKED = f"the strongest {SHARE:.0%} of all places, where the gradient is positive"
 
 
 def marked(salient: np.ndarray) -> np.ndarray:
-    """The strongest tenth of a channel's saliency (T, H, W) over the clip, none where there is none: (T, H, W) bool."""
+    """``MARKED`` of a channel's saliency (T, H, W) over the clip, fewer where less is positive: (T, H, W) bool."""
     return (salient >= np.quantile(salient, 1 - SHARE)) & (salient > 0)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from report_toys import made_up, shown
 from torch import nn
 
 from mer_lib.commands.predict import Prediction
@@ -77,6 +78,13 @@ def test_a_tenth_is_marked_and_nothing_where_nothing_speaks():
     values = np.random.default_rng(2).permutation(1000).reshape(10, 10, 10) + 1.0
     assert saliency.marked(values).sum() == 100 and saliency.marked(values).ravel()[values.ravel() > 900].all()
     assert not saliency.marked(np.zeros((3, 4, 4))).any()
+
+
+@pytest.mark.parametrize(("positive", "marked"), [(300, 100), (60, 60)])
+def test_the_tenth_is_of_all_places_and_the_report_says_so(positive, marked):
+    values = np.maximum(np.random.default_rng(2).permutation(1000).reshape(10, 10, 10) - (999.0 - positive), 0)
+    assert (values > 0).sum() == positive and saliency.marked(values).sum() == marked
+    assert "the strongest 10% of all places, where the gradient is positive" in shown(made_up(), "saliency")
 
 
 def test_maps_of_a_fold_are_of_tested_clips_and_of_its_own_model():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from mer_lib.learning.saliency import SHARE
+from mer_lib.learning.saliency import MARKED
 from mer_lib.registry import register
 from mer_lib.report import images, ui
 from mer_lib.report.data import ReportData, Salient
@@ -17,10 +17,9 @@ def section(data: ReportData) -> Markup | None:
         return None
     told = (
         "Clips that a model was tested on and had not trained on, the first of each class by turns; frames as the "
-        f"network reads them, evenly spaced. Below each frame the strongest {SHARE:.0%} of the positive gradients of "
-        "the score of the class that it answered, over the clip and by channel: what would make the answer surer. "
-        "Reddy et al. (2019, Fig. 4) binarise such maps and do not say where. A map says where a network looks, not "
-        "whether it is right to."
+        f"network reads them, evenly spaced. Below each frame {MARKED}: that of the score of the class that it "
+        "answered, over the clip and by channel. It is what would make the answer surer. Reddy et al. (2019, Fig. 4) "
+        "binarise such maps and do not say where. A map says where a network looks, not whether it is right to."
     )
     return Markup("\n").join([ui.paragraph(told), *(_clip(data, each) for each in data.saliency)])
 
