@@ -46,6 +46,8 @@ def rcn(classes: int, *, filters: int = 64, pool: int = 7, module: str = "none",
     """
     if module not in MODULES:
         raise ValueError(f"module '{module}'; known: {', '.join(MODULES)}")
+    if filters < 1 or pool < 1:
+        raise ValueError(f"filters {filters}, pool {pool}; at least 1 of each")
     return RCN(classes, filters, pool, module, dropout)
 
 

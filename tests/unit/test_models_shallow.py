@@ -156,6 +156,12 @@ def test_recurrent_convolutions_step_by_step(module):
         drawn("rcn", module="wide")
 
 
+@pytest.mark.parametrize("none", [{"pool": 0}, {"filters": 0}])
+def test_a_network_of_nothing_is_refused_in_words(none):
+    with pytest.raises(ValueError, match="at least 1 of each"):
+        drawn("rcn", **none)
+
+
 def published_state(seed=0):
     """A state dict with the names and shapes of the authors' released weights."""
     rng = np.random.default_rng(seed)
