@@ -24,6 +24,7 @@ from mer_lib.spotting.apex import spot_apex
 from mer_lib.whole import replacing
 
 SETTINGS = Path("params.yaml")
+STAGES = ("faces", "registered", "apex", "motion", "features", "descriptor")  # that a model's card must tell of
 ALWAYS = "It answers with one of its classes whatever it is shown, also where nothing is felt."
 
 
@@ -39,9 +40,14 @@ class Model:
 def trained(path: Path) -> Model:
     """A model of this project, set as its own card says. Raises BadInput."""
     tensors, card = weights.load(path)
-    if "pipeline" not in card:
-        raise BadInput("holds the models of single folds", "name a file of results/*/models/", file=path)
-    return Model(Fitted.from_state(tensors, card), card["pipeline"], _warning(card))
+    try:
+        if "pipeline" in card:
+            stages = {name: card["pipeline"][name] for name in STAGES}
+            return Model(Fitted.from_state(tensors, card), stages, _warning(card))
+    except (KeyError, TypeError, ValueError):
+        told = "its card does not say what the model is, or what it learned from"
+        raise BadInput(told, "train the model again", file=path) from None
+    raise BadInput("holds the models of single folds", "name a file of results/*/models/", file=path)
 
 
 def given(path: Path, settings: Path = SETTINGS) -> Model:

@@ -65,7 +65,7 @@ def load(path: str | Path, device: str | torch.device = "cpu", recipe: str | Non
     holds no depth network.
     """
     tensors, card = weights.load(path)
-    made = card.get("made", {}).get("recipe")
+    made = _recipe(card)
     if recipe is not None and made != recipe:
         raise BadInput(
             f"was made by other parameters or code (recipe {made}, expected {recipe})",
@@ -73,12 +73,19 @@ def load(path: str | Path, device: str | torch.device = "cpu", recipe: str | Non
             file=path,
         )
     try:
-        net = DepthNet(card["near"], card["far"])
+        near, far, _ = (float(card[name]) for name in ("near", "far", "size"))
+        net = DepthNet(near, far)
         net.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-    except (KeyError, TypeError, RuntimeError):
+    except (KeyError, TypeError, ValueError, RuntimeError):
         raise BadInput("holds no depth network", "make one: snakemake depth", file=path) from None
     device = torch.device(device)
     return DepthModel(net.eval().to(device), card, device)
+
+
+def _recipe(card: Any) -> Any:
+    """What made a file, as its card says; None where it does not."""
+    made = card.get("made") if isinstance(card, dict) else None
+    return made.get("recipe") if isinstance(made, dict) else None
 
 
 def predict(frames: np.ndarray, landmarks: np.ndarray, model: DepthModel) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -164,6 +164,24 @@ def test_a_model_of_another_recipe_is_refused(tmp_path):
         load(path, recipe="another")
 
 
+@pytest.mark.parametrize("made", [None, [], "text", {}])
+def test_a_card_that_does_not_say_what_made_it_is_refused_in_one_line(tmp_path, made):
+    path, net = tmp_path / "model.safetensors", DepthNet(-1.0, 2.0)
+    card = {"near": -1.0, "far": 2.0, "size": SIZE, "made": made}
+    weights.save(path, {name: tensor.numpy() for name, tensor in net.state_dict().items()}, card)
+    assert load(path).card == card
+    with pytest.raises(BadInput, match=r"model\.safetensors.*recipe None, expected asked.*delete it and run"):
+        load(path, recipe="asked")
+
+
+@pytest.mark.parametrize("card", [[], None, {"near": -1.0, "far": 2.0}, {"near": "no", "far": 2.0, "size": SIZE}])
+def test_a_card_without_its_keys_is_refused_in_one_line(tmp_path, card):
+    path, net = tmp_path / "model.safetensors", DepthNet(-1.0, 2.0)
+    weights.save(path, {name: tensor.numpy() for name, tensor in net.state_dict().items()}, card)
+    with pytest.raises(BadInput, match=r"model\.safetensors.*holds no depth network.*snakemake depth"):
+        load(path)
+
+
 def test_errors_of_a_plane_are_what_geometry_says():
     """A plane against one 0.1 deeper and one tilted by 10 degrees."""
     pitch = 0.02

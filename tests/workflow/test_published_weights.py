@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from mer_lib import weights
 from mer_lib.cli import app
-from mer_lib.commands.predict import given, predict
+from mer_lib.commands.predict import STAGES, given, predict
 from mer_lib.ingest.writer import write_video
 from mer_lib.learning.learner import Fitted
 from mer_lib.problems import BadInput
@@ -113,12 +113,21 @@ def test_a_model_of_this_project_is_taken_with_its_own_card(network, tmp_path, m
     fitted = Fitted("model", "ststnet_published", CLASSES, {"dropout": 0.5}, state)
     facts = {"clips": 6, "subjects": 3, "corpus": "toy", "experiment": "one", "synthetic": True}
     facts["made"] = {"options": {"train": {"control": "none"}}}
-    weights.save("one.safetensors", state, {**fitted.meta, **facts, "pipeline": {"descriptor": "flow28"}})
+    stages = {name: {} for name in STAGES} | {"descriptor": "flow28"}
+    card = {**fitted.meta, **facts, "pipeline": stages}
+    weights.save("one.safetensors", state, card)
     model = given(Path("one.safetensors"))
-    assert model.stages == {"descriptor": "flow28"} and model.warning.startswith("one was trained on 6 clips of 3")
+    assert model.stages == stages and model.warning.startswith("one was trained on 6 clips of 3")
     weights.save("folds.safetensors", state, {**fitted.meta, **facts})
     with pytest.raises(BadInput, match="models of single folds"):
         given(Path("folds.safetensors"))
+    for broken in (
+        *({name: told for name, told in card.items() if name != lost} for lost in ("learner", "clips", "made")),
+        {**card, "pipeline": {}}, {**card, "pipeline": None}, {**card, "learner": "x"}, {**card, "made": None}, None,
+    ):  # fmt: skip
+        weights.save("broken.safetensors", state, broken)
+        with pytest.raises(BadInput, match=r"broken\.safetensors.*its card does not say.*train the model again"):
+            given(Path("broken.safetensors"))
 
 
 class Evil:
