@@ -13,7 +13,8 @@ from mer_lib.evaluation import published
 from mer_lib.evaluation.leaderboard import ORACLE
 from mer_lib.report.page import build
 
-SETS = params.load(Path(__file__).parents[2] / "params.yaml").all_sets()
+ROOT = Path(__file__).parents[2]
+SETS = params.load(ROOT / "params.yaml").all_sets()
 PRINTED = {
     ("A", "Lu et al.", "casme_sq", "clip_split_80_20_views", "accuracy"): 0.83,
     ("B", "MicroExpSTCNN", "smic", "clip_split_80_20", "accuracy"): 0.6875,
@@ -80,6 +81,7 @@ def test_the_page_sets_ours_beside_the_published():
 
 
 KEY = ("clip_split_80_20", "b_micro_exp_stcnn")
+KEY_A = ("clip_split_80_20_views", "a_multiview_net")
 
 
 def section_of(data) -> str:
@@ -110,7 +112,7 @@ def test_the_best_epoch_stands_beside_and_the_last_ten_have_a_table():
 
 
 def test_where_views_are_tested_ours_is_the_mean_over_them():
-    key = ("clip_split_80_20_views", "a_multiview_net")
+    key = KEY_A
     data = one_split(key)
     views = {"-5": {"accuracy": 0.25}, "0": {"accuracy": 0.9}, "5": {"accuracy": 0.5}}
     views = {yaw: {**found, "uf1": 0.1, "uar": 0.1} for yaw, found in views.items()}
@@ -120,6 +122,17 @@ def test_where_views_are_tested_ours_is_the_mean_over_them():
     turned = told[told["yaw"].ne(0)]
     right = turned["truth"].eq(turned["predicted"]).mean()
     assert f"Table III: ours, toy, a_multiview_net: {right:.0%} right" in text and len(turned) < len(told)
+
+
+def test_the_page_of_models_says_where_paper_a_contradicts_itself():
+    cells, told = published.confusions("A"), published.figures("A")
+    right = cells[cells["truth"].eq(cells["predicted"])].groupby("exhibit")["clips"].sum()
+    shares = right / cells.groupby("exhibit")["clips"].sum()
+    own = told[told["exhibit"].eq("Table II") & told["experiment"].eq(KEY_A[1]) & told["protocol"].eq(KEY_A[0])]
+    printed = own.set_index("dataset")["value"]
+    page = " ".join((ROOT / "docs/models.md").read_text(encoding="utf-8").split())
+    assert f"{shares['Table III']:.0%} and {shares['Table IV']:.0%} of the answers" in page.replace(" %", "%")
+    assert f"Table II prints {printed['casme_sq']:.2f} and {printed['smic']:.2f}".replace("0.", ".") in page
 
 
 def test_clips_that_a_filter_keeps():
