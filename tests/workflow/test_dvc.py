@@ -62,8 +62,12 @@ def test_metrics_and_plots_are_shown(versioned):
     assert "bi_woof" in page and "ststnet training" in page and '"predicted"' in page
 
 
-def test_an_experiment_is_compared_with_the_last_commit(versioned):
-    """`dvc exp run` with another recipe, as docs/dvc.md says: what differs, in parameters, figures and plots."""
+def test_an_experiment_is_compared_with_the_last_commit(published, tmp_path):
+    """`dvc exp run` with another recipe, as docs/dvc.md says: what differs, in parameters, figures and plots.
+
+    In a copy of its own: Snakemake remembers the experiment, and would make again what DVC has put back.
+    """
+    versioned = duplicate(published, tmp_path / "experiment")
     before = versioned.promised()
     done = versioned.dvc("exp", "run", "-n", "short", "-S", "train.lr=0.002", "-S", "train.epochs=3")
     assert ran(done.output) == ["attention", "train", "evaluate", "report"]
