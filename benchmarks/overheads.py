@@ -28,8 +28,11 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+EXPERIMENTS = {"bi_woof": "bi_woof", "ststnet": "ststnet"}
 SMALL = {
     "synthetic": {"subjects": 3, "clips": 2, "size": 160, "fps": 80},
+    "scans": {"people": 2, "shots": 1},
+    "depth": {"epochs": 1},
     "shards": {"size": 3},
     "train": {"epochs": 12},
     "evaluation": {"resamples": 100},
@@ -74,6 +77,7 @@ def copy(root: Path) -> Path:
     settings = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     for name, changes in SMALL.items():
         settings[name] |= changes
+    settings["experiments"] = EXPERIMENTS
     (root / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     return root
