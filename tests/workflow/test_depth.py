@@ -27,7 +27,7 @@ BEHIND = 2.0  # interocular distances: where no face is
 # Places in interocular distances from the middle between the eyes, across and down the face.
 BROW, LIPS, CHEEK, OUTLINE = (0, -0.3), (0, 1.15), (0.62, 0.62), (1.0, 0.45)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 
 
 @cache

@@ -10,7 +10,7 @@ from running import TRACEBACK, Project
 from mer_lib.problems import BadInput
 from mer_lib.store import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 GONE = "synthetic/s01"
 STAGES = ("render", "faces@synthetic", "registered@synthetic")  # the others also name what a small run has none of
 NAMES = re.compile(rb"synthetic/s01(?!\d)|(?<!\w)s01_\d\d(?!\d)")  # the person, their clips

@@ -16,7 +16,7 @@ from running import TRACEBACK, Project
 from mer_lib.ingest.writer import write_video
 from mer_lib.store import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 HARM = "harmed"
 # Names of people and of their videos, as a file system can hold them. What stands in RUN would leave a file behind.
 RUN = (

@@ -12,7 +12,7 @@ from recordings import HEADER, take, wall
 from mer_lib import weights
 from mer_lib.ingest.writer import write_video
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 
 SPLIT = "clip_split_80_20"
 SIZE = {"side": 48, "frames": 18}  # a tenth of the paper's input, and of its time

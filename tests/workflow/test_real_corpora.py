@@ -9,7 +9,7 @@ from running import TRACEBACK, count
 from mer_lib.clips import OFFICIAL_CLASSES
 from mer_lib.store import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # on a machine with other work
 SMALL = {"faces": {"size": 64}, "folds_per_job": 8, "seeds": [0], "train": {"epochs": 4}}
 
 
