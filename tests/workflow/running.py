@@ -195,13 +195,20 @@ def clone(project: Project, target: Path, *, links: str = "copy") -> Project:
 @contextmanager
 def mounted(folder, *options: str):
     """A small file system of its own on ``folder``."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", folder]
-    made = subprocess.run(command, capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+    with mounting(folder, ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", folder]):
+        yield
+
+
+@contextmanager
+def mounting(folder, *commands: list):
+    """What the commands mount on ``folder``, as long as the block lasts; where they may not, the test is skipped."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    for command in commands:
+        made = subprocess.run(command, capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
     try:
         yield
     finally:

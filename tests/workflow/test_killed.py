@@ -10,13 +10,12 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from running import TRACEBACK, Project, duplicate, mounted, ran
+from running import TRACEBACK, Project, duplicate, mounted, mounting, ran
 
 from mer_lib.ledger import Ledger, content
 
@@ -245,19 +244,9 @@ def test_killed_by_a_full_disk(spoiled, mini):
         recovers(spoiled, mini)
 
 
-@contextmanager
-def unwritable(folder: Path) -> Iterator[None]:
-    """A folder that nobody can write, root included."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    for command in (["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]):
-        made = subprocess.run(command, capture_output=True, text=True)
-        if made.returncode:
-            pytest.skip(f"nothing can be mounted here: {made.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
+def unwritable(folder: Path):
+    """A folder that nobody can write, root included, as long as the block lasts."""
+    return mounting(folder, ["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder])
 
 
 def test_killed_by_a_results_folder_that_cannot_be_written(spoiled, mini):

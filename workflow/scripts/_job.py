@@ -31,7 +31,8 @@ LEDGER = ".mer/made"
 
 def cached():
     """The folder of DVC's cached files; None where there is no DVC."""
-    told = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+    asked = [sys.executable, "-m", "dvc", "cache", "dir"]  # this environment's, whatever is on PATH
+    told = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
     return Path(told, "files", "md5").resolve() if told else None
 
 
