@@ -7,13 +7,13 @@ Networks", IEEE Signal Processing Letters 23(10), 2016, doi:10.1109/LSP.2016.260
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from mer_lib.faces.nms import import_mtcnn
-
-MTCNN = import_mtcnn()
+if TYPE_CHECKING:
+    import torch
 
 _SMALLEST = 0.1  # of the frame's shorter side: smaller faces are not sought (a third of the time goes into them)
 _PIXELS = 1 << 22  # of the frames looked at in one go: bounds memory at about 300 MB
@@ -36,10 +36,18 @@ class Face:
 
 
 class Detector:
-    """Finds all faces of frames; build it once a job (loading takes a tenth of a second, importing torch three)."""
+    """Finds all faces of frames; build it once a job. The first frames load it, and torch with it: some seconds."""
 
     def __init__(self, device: str = "cpu") -> None:
-        self._mtcnn = MTCNN(keep_all=True, device=torch.device(device)).eval()
+        self._device = device
+
+    @cached_property
+    def _mtcnn(self) -> torch.nn.Module:
+        import torch
+
+        from mer_lib.faces.nms import import_mtcnn
+
+        return import_mtcnn()(keep_all=True, device=torch.device(self._device)).eval()
 
     def __call__(self, frames: np.ndarray) -> list[list[Face]]:
         """The faces of each of ``frames`` (N, H, W, 3) uint8 RGB, largest first.

@@ -5,13 +5,15 @@ way. So a point p of the first frame, in half sides from its middle, is taken to
 
     x = (A p + a + κ(p) e) / (1 + g · p),
 
-plane plus parallax [1]: κ is the relief of the mean face, less its own plane, e (2,) how far one interocular distance
-of relief moves. Two numbers more than a homography has, and yet fewer are free: a turned face is a similarity but for
-its relief, plane included, so A departs from that as little as it must. An expression fits no such movement.
+plane plus parallax [1]: κ is the person's relief (:mod:`mer_lib.geometry.likeness`), less its own plane, e (2,) how far
+one interocular distance of relief moves. Two numbers more than a homography has, and yet fewer are free: a turned face
+is a similarity but for its relief, plane included, so A departs from that as little as it must.
 
 It is found from all pixels of the head at once [2]: where the first frame's small windows lie in the other frame, and
-how sure that is (their structure tensor), against where x puts them; windows that go elsewhere lose their say (Geman
-and McClure's weights). Key points alone cannot do it: tracked through noise and JPEG they are a third of a pixel off.
+how sure that is (their structure tensor), against where x puts them. An expression is told from the head in two ways.
+What action units may do to the skin is fitted beside x, each by no more than it must, and forgotten: without it, x
+follows what fills half a face. And windows that go elsewhere still lose their say (Geman and McClure's weights). Key
+points alone cannot do it: tracked through noise and JPEG they are a third of a pixel off.
 
 [1] R. Kumar, P. Anandan, K. Hanna, "Direct recovery of shape from multiple views: a parallax based approach", ICPR 1994
 [2] J. Bergen, P. Anandan, K. Hanna, R. Hingorani, "Hierarchical model-based motion estimation", ECCV 1992,
@@ -21,44 +23,24 @@ doi:10.1007/3-540-55426-2_27
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import cv2
 import numpy as np
 
-from mer_lib.faces import align
+from mer_lib.geometry.likeness import movements_of, relief_of
 
-_MARGIN = 0.15  # of the crops that relief.npz was made of
-_DEEPEST = -0.8  # interocular distances behind the eyes: beyond it are ears and wall, where a mean says little
+_THETA = 10  # numbers of a movement
 _BLUR = 0.8  # pixels, sigma: derivatives of raw pixels are noise
 _WINDOW = 5  # pixels, side of the windows
 _CELLS = 42  # windows along the longer side
 _STEPS = ((0.3, 0.2, 0.15), (0.15, 0.15), (0.15, 0.15))  # pixels off the common movement that cost a window most of its
 # say, in each round of weighing; before each of the three, the frame is warped by what is known
 _STIFF = 1.0  # how dear a departure from a similarity is, in the information that the pixels have on it
+_CALM = 60.0  # how dear an action unit is that moves the skin by a pixel of a crop of 128, in squared grey levels
 _FLAT = 1.0  # squared grey levels a pixel: windows with less contrast say nothing
 _TURN = 0.35  # a head that turns by more (sine: 20 degrees) within a clip is another view
 _FURTHER = 3.0  # pixels, median: nor is it that far from where its key points are
 _FOUND = 4  # rounds that bring a point of a frame home; each brings two digits
-
-
-@cache
-def mean_relief() -> np.ndarray:
-    """(n, n) float32 interocular distances that the mean face stands out from the point between its eyes, in a crop;
-    of rendered people whom no corpus shows, see tools/build_relief.py."""
-    with files("mer_lib.geometry").joinpath("relief.npz").open("rb") as file:
-        return np.load(file)["relief"].astype(np.float32)
-
-
-def relief_at(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32 interocular distances: the mean face's relief where these landmarks (5, 2) are."""
-    cells = mean_relief()
-    pixels = align.template(len(cells), _MARGIN)
-    place = align.similarity(pixels, landmarks)
-    size = shape[1], shape[0]
-    found = cv2.warpAffine(cells, place, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.maximum(found, _DEEPEST)
 
 
 @dataclass(frozen=True)
@@ -120,7 +102,7 @@ class Head:
         height, width = gray.shape
         self.half, self.middle = max(height, width) / 2, np.array([width - 1, height - 1]) / 2
         grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-        points, relief, on = (grid - self.middle) / self.half, relief_at(landmarks, gray.shape), mask > 0
+        points, relief, on = (grid - self.middle) / self.half, relief_of(gray, landmarks), mask > 0
         plane = np.linalg.lstsq(np.c_[points[on], np.ones(on.sum())], relief[on].astype(float), rcond=None)[0]
         self.relief = (relief - points @ plane[:2] - plane[2]).astype(np.float32)
         self._mask, self._slant = on.astype(np.uint8), plane[:2]
@@ -129,6 +111,8 @@ class Head:
         self._cells = np.ix_(range(step // 2, height, step), range(step // 2, width, step))
         self._on = on[self._cells]
         self._points, self._stands = self._at_cells(points), self._at_cells(self.relief).astype(float)
+        skin = np.stack([self._at_cells(field) for field in movements_of(landmarks, gray.shape)]).astype(float)
+        self._skin_u, self._skin_v = skin[..., 0].T, skin[..., 1].T
         self._sight = _smooth(gray)
         self._slopes = _slopes(self._sight)
         self._level = [value.item() for value in cv2.meanStdDev(self._sight, mask=self._mask)]
@@ -189,23 +173,29 @@ class Head:
         u, v = self._led(theta).T
         row, none = np.stack([x, y, np.ones_like(x), self._stands], axis=1) * depth[:, None], np.zeros((len(x), 4))
         away = -self._points * depth[:, None]
-        by_u = np.concatenate([row, none, u[:, None] * away], axis=1)
-        by_v = np.concatenate([none, row, v[:, None] * away], axis=1)
+        by_u = np.concatenate([row, none, u[:, None] * away, self._skin_u, flow[:, :1]], axis=1)
+        by_v = np.concatenate([none, row, v[:, None] * away, self._skin_v, flow[:, 1:]], axis=1)
+        xx, xy, yy = tensor.T[..., None]
+        root = np.sqrt(np.maximum(xx, 1e-9))  # the tensors' triangular factors: squares become plain sums
+        rows = np.stack([by_u * root + by_v * (xy / root), by_v * np.sqrt(np.maximum(yy - xy * xy / root**2, 0))])
         (cx, cy), bonds = self._slant, np.zeros((4, len(theta)))  # what a similarity with a relief has not
         bonds[0, [0, 3, 5, 7]] = 1, -cx, -1, cy
         bonds[1, [1, 3, 4, 7]] = 1, -cy, 1, -cx
         bonds[2, 8] = bonds[3, 9] = 1
-        step = np.zeros_like(theta)
+        step, head = np.zeros(by_u.shape[1] - 1), np.s_[:_THETA]
         for scale in scales:
-            off = np.stack([flow[:, 0] - by_u @ step, flow[:, 1] - by_v @ step])
-            say = _say(np.square(off).sum(axis=0), scale)
-            xx, xy, yy = (tensor * say[:, None]).T
-            to_u, to_v = by_u * xx[:, None] + by_v * xy[:, None], by_u * xy[:, None] + by_v * yy[:, None]
-            known = by_u.T @ to_u + by_v.T @ to_v
-            stiff = _STIFF * known.diagonal()[[0, 1, 4, 5]].mean()
-            known += stiff * bonds.T @ bonds + np.diag(1e-6 * known.diagonal() + 1e-3)
-            step = np.linalg.solve(known, to_u.T @ flow[:, 0] + to_v.T @ flow[:, 1] - stiff * bonds.T @ (bonds @ theta))
-        return theta + step
+            left = np.append(-step, 1)
+            say = _say(np.square(by_u @ left) + np.square(by_v @ left), scale)
+            said = (rows * np.sqrt(say)[:, None]).reshape(-1, rows.shape[2])
+            every = said.T @ said
+            known, wanted = every[:-1, :-1], every[:-1, -1]
+            of_head = known.diagonal()[head]
+            stiff = _STIFF * of_head[[0, 1, 4, 5]].mean()
+            dear = np.concatenate([1e-6 * of_head + 1e-3, np.full(len(step) - _THETA, _CALM)])
+            known[head, head] += stiff * bonds.T @ bonds
+            wanted[head] -= stiff * bonds.T @ (bonds @ theta)
+            step = np.linalg.solve(known + np.diag(dear), wanted)
+        return theta + step[head]
 
 
 def _scaling(half: float, middle: np.ndarray) -> np.ndarray:
