@@ -19,8 +19,14 @@ pytestmark = [
 ]
 # How often a profile looks after its jobs, which take some seconds here. Slurm's waits 10 longer after each look that
 # found none of them ended, so an early one is dear.
-LOOKS = {"slurm": "--slurm-init-seconds-before-status-checks=8", "cluster-generic": "--seconds-between-status-checks=4"}
-SMALL = {"report": {"examples": 2, "views": 0}}  # without faces from the sides, which are a quarter of the work
+LOOKS = {"slurm": "--slurm-init-seconds-before-status-checks=12", "cluster-generic": "--seconds-between-status-checks=4"}
+# Smaller yet: no faces from the sides, one experiment beside the baselines, all its folds in one job.
+SMALL = {
+    "report": {"examples": 2, "views": 0},
+    "experiments": {"ststnet": "ststnet"},
+    "folds_per_job": 4,
+    "seeds": [0],
+}
 ON_GPU = ("render_subject", "register_shard")  # neither looks for a real one
 TOO_LITTLE = 350  # MB for the faces of a shard, which take about 530
 
