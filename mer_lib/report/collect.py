@@ -85,7 +85,12 @@ def collect(
         provenance={
             "Versions": versions(),
             "Stores": {f"motion {Path(path).stem}": _digest(path) for path in motion},
-            "Tables": {Path(path).stem: file_digest([path])[:16] for path in (tables["clips"], *predictions)},
+            "Tables": {
+                name: file_digest([path])[:16]
+                for name, path in zip(
+                    ("clips", *map("/".join, experiments)), (tables["clips"], *predictions), strict=True
+                )
+            },
         },
         settings=settings,
         resolved={name: Experiment.model_validate_json(told) for name, told in resolved.items()},

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mer_lib.problems import note
 
+STAGES = ("train", "predictions", "curves", "metrics", "saliency")  # of which an experiment has its own jobs
 COLUMNS = ("stage", "experiment", "jobs", "seconds", "cpu_seconds", "peak_mb")
 
 
@@ -50,6 +51,6 @@ def below(folder: str | Path) -> list[tuple[str, str, Path]]:
     found = []
     for path in sorted(Path(folder).rglob("*.tsv")):
         stage, *rest = path.relative_to(folder).with_suffix("").parts
-        experiment = rest[1] if stage in ("train", "predictions", "curves", "metrics") else ""
+        experiment = rest[1] if stage in STAGES else ""
         found.append((stage, rest[0] if stage == "models" else experiment, path))
     return found

@@ -145,6 +145,11 @@ class ReportData:
         protocols = {protocol for protocol, _ in (*self.metrics, *self.predictions, *self.curves)}
         return f"{key[1]} ({key[0]})" if len(protocols) > 1 else key[1]
 
+    def cut(self, experiment: str) -> bool:
+        """Whether an experiment's network was trained on a small budget instead of by its recipe alone."""
+        known = self.resolved[experiment]
+        return known.learner == "model" and bool(known.train.max_steps)
+
     def better_baseline(self, protocol: str) -> str | None:
         """The baseline with the higher UF1 under a protocol: the line that every network must beat."""
         board = self.leaderboard

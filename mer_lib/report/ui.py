@@ -97,14 +97,20 @@ def count(value: Any) -> str:
     return MISSING if pd.isna(value) else f"{int(value):,}".replace(",", "\u202f")
 
 
+def shares(counts: Sequence[int]) -> list[Cell]:
+    """A row of a confusion matrix: share over number of each answer, dashes where the class did not occur."""
+    total = sum(counts)
+    return [Cell(f"{n / total:.0%}", count(n), n / total) if total else Cell(MISSING) for n in counts]
+
+
 def span(low: Any, high: Any) -> str:
     """An interval, '' where there is none."""
-    return "" if pd.isna(low) or pd.isna(high) else f"{low:.2f} to {high:.2f}".replace("-", "\u2212")
+    return "" if pd.isna(low) or pd.isna(high) else f"{low:z.2f} to {high:z.2f}".replace("-", "\u2212")
 
 
 def signed(value: Any, digits: int = 3) -> str:
     """A difference with its sign, a dash where it is unknown."""
-    return MISSING if pd.isna(value) else f"{value:+.{digits}f}".replace("-", "\u2212")
+    return MISSING if pd.isna(value) else f"{value:+z.{digits}f}".replace("-", "\u2212")
 
 
 def chance_of(p: Any) -> str:

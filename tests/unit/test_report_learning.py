@@ -237,8 +237,11 @@ def test_a_networks_recipe_and_budget_are_told():
     text = shown(data, "methods")
     assert "learning rate of 0.5, in batches of 12, for at most 128 steps within 300 epochs." in text
     told = shown(data, "leaderboard")
-    assert "small budget" in told and "ststnet (128 steps at most; its recipe: 300 epochs)." in told
+    assert "small budget" in told and "ststnet (128 steps at most; recipe: 300 epochs)." in told
+    bare = replace(data, published=data.published.assign(protocol="loso", experiment="ststnet"))
+    assert "small budget" in shown(bare, "published")
     whole = replace(data, resolved=resolved(recipes=recipes))
+    assert "small budget" not in shown(replace(bare, resolved=whole.resolved), "published")
     assert "small budget" not in shown(whole, "leaderboard") and "for 300 epochs" in shown(whole, "methods")
 
 
@@ -249,7 +252,27 @@ def test_networks_of_sets_are_told_of_as_they_were_trained():
     data = replace(data, leaderboard=board)
     assert "STSTNet" in shown(data, "methods") and "in batches of 256, for 160 epochs." in shown(data, "methods")
     told = shown(data, "leaderboard")
-    assert "a small budget" in told and ": quick_alexnet (12 steps at most; its recipe: 300 epochs)." in told
+    assert "a small budget" in told and ": quick_alexnet (12 steps at most; recipe: 300 epochs)." in told
+
+
+def test_the_paper_names_what_was_read_and_learned_from():
+    """Paper B reads no flow, D magnifies and learns from macro-expressions; neither starts from ImageNet's weights."""
+    data, names = made_up(), {"ststnet": "d_part", "bi_woof": "c_modules_1"}
+    methods = {"ststnet": "part_based", "bi_woof": "mjfn"}
+    board = data.leaderboard.replace({"experiment": names, "method": methods})
+    metrics = {(protocol, names.get(name, name)): found for (protocol, name), found in data.metrics.items()}
+    text = (
+        "motion: {onset_apex: tvl1, frames: tvl1, emr_factor: 4.0}\nauxiliary: {name: macro}\nviews: {yaws: [-45, 45]}"
+    )
+    told = replace(data, leaderboard=board, metrics=metrics, settings=text)
+    methods = shown(told, "methods")
+    assert "magnified 4 times" in methods and "and optical strain from it" in methods
+    assert "with the macro-expressions of macro." in methods and "] (modules 1) was trained" in methods
+    assert "2 more yaws, −45° to +45°" in methods, "of d_part, which was tested on views here"
+    assert "no file of ImageNet weights being given (option weights): d_part." in shown(told, "leaderboard")
+    grey = {("loso", "b_micro_exp_stcnn"): data.metrics["loso", "bi_woof"]}
+    alone = shown(replace(told, metrics=grey, leaderboard=board.iloc[:0]), "methods")
+    assert "flow" not in alone and "yaws" not in alone
 
 
 def test_a_figure_in_the_paper_says_whose_it_is():

@@ -16,7 +16,7 @@ from report_toys import CLASSES, headings, made_up, resolved, shown
 
 from mer_lib import clips, registry
 from mer_lib.evaluation.metrics import summary
-from mer_lib.report import figures
+from mer_lib.report import figures, ui
 from mer_lib.report.collect import collect
 from mer_lib.report.data import ReportData
 from mer_lib.report.page import build, write_page
@@ -238,6 +238,25 @@ def test_a_legend_covers_no_curve():
     assert min(at["a"], at["b"], at["c"]) > at["yaw"], "below the axes and their name"
 
 
+def test_epochs_are_whole():
+    x = np.array([1.0, 2.0])
+    drawing = figures.lines("l", "UF1", ("epoch", "UF1"), {"a": (x, x + 0.25, x, x)}, "alt")
+    words = re.findall(r'y="([\d.]+)"[^>]*>([^<]+)</text>', drawing)
+    (axis,) = {y for y, word in words if word == "2"}
+    assert [word for y, word in words if y == axis] == ["1", "2"]
+
+
+def test_a_bars_number_stays_below_its_rows_name():
+    drawing = figures.histograms("h", "title", {"first": np.zeros(3), "second": np.zeros(3)}, "alt")
+    at = [(float(y), word) for y, word in re.findall(r'y="([\d.]+)"[^>]*>([^<]+)</text>', drawing)]
+    names, numbers = ([y for y, word in at if word in words] for words in (("first", "second"), ("3",)))
+    assert all(number - name > 10 for name, number in zip(names, numbers, strict=True)), "a line's height, in points"
+
+
+def test_a_difference_of_nothing_has_no_minus():
+    assert ui.signed(-0.0) == ui.signed(-1e-9) == "+0.000" and ui.span(-1e-9, 0.5) == "0.00 to 0.50"
+
+
 def gathered(folder, experiments, lost=()) -> ReportData:
     """``made_up`` written to files and collected again, its experiments under other names."""
     data = made_up()
@@ -285,6 +304,7 @@ def test_ids_and_classes_on_the_page_are_not_guessed(tmp_path):
         tables={"clips": tmp_path / "clips.csv", "leaderboard": tmp_path / "b.csv", "problems": tmp_path / "p.csv",
                 "costs": tmp_path / "c.csv"},
     )  # fmt: skip
+    assert set(again.provenance["Tables"]) == {"clips", "loso/one"}, "of each protocol"
     assert set(again.predictions["loso", "one"][["subject", "truth"]].itertuples(index=False, name=None)) == {
         ("006", "01")
     }

@@ -3,10 +3,12 @@
 # out: results/{corpus}/report/index.html, results/{corpus}/costs.csv, results/{corpus}/summary.txt
 
 
+# What it counts must be over: the table is read from the benchmark files that are there.
 rule costs:
     input:
         leaderboard="results/{corpus}/leaderboard.csv",
         problems="results/{corpus}/problems.csv",
+        curves=of_corpus("results/{corpus}/curves/{protocol}/{experiment}.csv"),
     output:
         "results/{corpus}/costs.csv",
     log:

@@ -57,6 +57,8 @@ use rule costs as set_costs with:
     input:
         leaderboard="results/{corpus}/{target}/leaderboard.csv",
         problems="results/{corpus}/{target}/problems.csv",
+        curves=in_set(of_corpus, "results/{corpus}/curves/{protocol}/{experiment}.csv"),
+        saliency=in_set(saliency_read),
     output:
         "results/{corpus}/{target}/costs.csv",
     log:

@@ -24,11 +24,7 @@ def section(data: ReportData) -> Markup | None:
 
 def _matrix(data: ReportData, key: Key, metrics: dict) -> Markup:
     """Rows are the truth; a cell holds the share of its row and the number of predictions."""
-    rows = []
-    for name, counts in zip(metrics["classes"], metrics["confusion"], strict=True):
-        total = sum(counts)
-        cells = [ui.Cell(f"{n / total:.0%}", ui.count(n), n / total) if total else ui.Cell(ui.MISSING) for n in counts]
-        rows.append([name, *cells])
+    rows = [[name, *ui.shares(row)] for name, row in zip(metrics["classes"], metrics["confusion"], strict=True)]
     seeds = len(metrics["seeds"]["each"])
     caption = data.name(key) + (f", {seeds} seeds together" if seeds > 1 else "")
     return ui.table(caption, ["truth", *metrics["classes"]], rows, synthetic=data.synthetic, top="predicted")

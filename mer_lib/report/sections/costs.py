@@ -9,6 +9,8 @@ from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
 
+ALONE = "Jobs of these experiments alone; faces, motion and features, which others read too, are not counted."
+
 
 @register("section", "costs", order=80, title="Costs")
 def section(data: ReportData) -> Markup | None:
@@ -20,9 +22,10 @@ def section(data: ReportData) -> Markup | None:
     rows = [_row(stage, cost, total) for stage, cost in stages.iterrows()]
     rows.append(["all", ui.count(stages["jobs"].sum()), ui.duration(total), "", _memory(stages["peak_mb"].max())])
     columns = ["stage", "jobs", "time", "share", "largest job"]
-    blocks = [
-        ui.table("Time is summed over jobs; jobs run beside each other", columns, rows, synthetic=data.synthetic),
-    ]
+    blocks = [ui.paragraph(ALONE)] if data.topic else []
+    blocks.append(
+        ui.table("Time is summed over jobs; jobs run beside each other", columns, rows, synthetic=data.synthetic)
+    )
     by_experiment = data.costs[data.costs["experiment"].fillna("").ne("")]
     if len(by_experiment):
         rows = [_row(f"{cost['stage']}: {cost['experiment']}", cost, total) for _, cost in by_experiment.iterrows()]

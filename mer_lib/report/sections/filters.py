@@ -19,7 +19,7 @@ def section(data: ReportData) -> Markup | None:
         return None
     told = (
         "The paper keeps clips of more than so many frames. Here shorter ones are stretched to the length that a "
-        "network reads, unless the descriptor is told to take the first frames (`take: first`); then they are left "
+        "network reads, unless the descriptor is told to take the first frames (take: first); then they are left "
         "out, by name. Frames are those of the expression with onset and offset. The paper's clips are all = trained "
         "on + tested, ours all = not tested + tested: not tested are those trained on and those that no network saw, "
         "skipped at some stage or of a label that is none of the classes."

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
-from mer_lib import registry
 from mer_lib.evaluation.leaderboard import FULL
 from mer_lib.registry import register
 from mer_lib.report import figures, ui
@@ -39,7 +38,7 @@ def section(data: ReportData) -> Markup | None:
         ),
         _table(data, groups),
     ]
-    blocks += [ui.paragraph(told) for told in (*_unequal(data, full), *_budgets(data, full))]
+    blocks += [ui.paragraph(told) for told in (*_unequal(data, full), *_budgets(data, full), *_scratch(data, full))]
     if len(board) > len(full):
         blocks.append(_parts(data, board))
     return Markup("\n").join(blocks)
@@ -68,13 +67,20 @@ def _unequal(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
 
 def _budgets(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
     """A warning that names the networks whose training was cut short: their figures are not their papers' methods'."""
-    found = []
-    for row in full.drop_duplicates("experiment").itertuples():
-        train = data.resolved[row.experiment].train
-        if row.method in registry.entries("model") and train.max_steps:
-            found.append(f"{row.experiment} ({train.max_steps} steps at most; its recipe: {train.epochs} epochs)")
-    if found:
-        yield f"Trained on a small budget, so that figures say what that is worth and no more: {ui.listing(found)}."
+    cut: dict[str, list[str]] = {}
+    for name in filter(data.cut, full["experiment"].unique()):
+        train = data.resolved[name].train
+        steps = f"{train.max_steps} step{'s' if train.max_steps > 1 else ''}"
+        cut.setdefault(f"{steps} at most; recipe: {train.epochs} epochs", []).append(name)
+    if cut:
+        found = "; ".join(f"{ui.listing(names)} ({told})" for told, names in cut.items())
+        yield f"Trained on a small budget, so that figures say what that is worth and no more: {found}."
+
+
+def _scratch(data: ReportData, full: pd.DataFrame) -> Iterator[str]:
+    """A word on the networks that could start from ImageNet's weights, and did not."""
+    if found := [name for name in full["experiment"].unique() if data.resolved[name].options.get("weights") == ""]:
+        yield f"Trained from scratch, no file of ImageNet weights being given (option weights): {ui.listing(found)}."
 
 
 def _headings(data: ReportData, full: pd.DataFrame) -> pd.Series:

@@ -23,6 +23,15 @@ MORE = (  # what is said of a network's recipe where it is not the usual
     ("sampling", "balanced", ", with all classes drawn equally often"),
     ("control", "permuted", ", on shuffled labels"),
 )
+FLOWS = {  # by what descriptors read: whose flow it is in the settings, and what is said of it
+    "onset_apex": ("onset_apex", "Optical flow from onset to apex was computed with {}, and optical strain from it."),
+    "emr": (
+        "onset_apex",
+        "Micro-expressions were magnified {emr_factor:g} times, macro-expressions cut half way to the apex; optical "
+        "flow from onset to apex was computed with {}.",
+    ),
+    "frames": ("frames", "Optical flow between neighbouring frames was computed with {}."),
+}
 
 
 @register("section", "methods", order=90, title="For the paper's methods section")
@@ -35,7 +44,9 @@ def section(data: ReportData) -> Markup | None:
     sentences = [
         *_corpus(data),
         *_stages(settings, cited),
-        *_learning(data, cited),
+        *_views(data, settings),
+        *_flows(data, settings, cited),
+        *_learning(data, settings, cited),
         *_evaluation(data, settings, cited),
     ]
     text = ui.paragraph(" ".join(sentences), "copy")
@@ -73,12 +84,30 @@ def _stages(settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
             f"estimated with RANSAC at a threshold of {registration['ransac_px']:g} px, and by the parallax of a mean "
             "face's relief where that explains the head's pixels better."
         )
-    if motion := settings.get("motion"):
-        name, source = _named("flow", motion["onset_apex"], cited)
-        yield f"Optical flow from onset to apex was computed with {name}{source}, and optical strain from it."
 
 
-def _learning(data: ReportData, cited: list[str]) -> Iterator[str]:
+def _views(data: ReportData, settings: dict[str, Any]) -> Iterator[str]:
+    """A sentence where views were generated and tested."""
+    tested = any(float(yaw) for found in data.metrics.values() for yaw in found["by_yaw"])
+    if tested and (views := settings.get("views")):
+        low, high = (ui.degrees(bound(views["yaws"])) for bound in (min, max))
+        yield (
+            f"Each clip was rendered from {len(views['yaws'])} more yaws, {low} to {high}, on the depth that a network "
+            "trained on other people reads from single pictures; its views stay on its side of every fold."
+        )
+
+
+def _flows(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
+    """A sentence for each motion that an experiment reads."""
+    motion = settings.get("motion")
+    reads = [registry.get("descriptor", data.resolved[name].descriptor).meta["reads"] for _, name in data.metrics]
+    read = {stage for stages in reads for stage in ([stages] if isinstance(stages, str) else stages)}
+    for kind, (setting, said) in FLOWS.items():
+        if motion and kind in read:
+            yield said.format("".join(_named("flow", motion[setting], cited)), **motion)
+
+
+def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
     """A sentence for each ranked experiment: how it was trained."""
     for row in _ranked(data.leaderboard).itertuples():
         experiment = data.resolved[row.experiment]
@@ -86,14 +115,30 @@ def _learning(data: ReportData, cited: list[str]) -> Iterator[str]:
         name, source = _named("model" if network else "descriptor", row.method, cited)
         if network:
             yield (
-                f"{name}{source} was trained with {OPTIMIZERS[train.optimizer]} at a learning rate of "
-                f"{train.lr:g}, in batches of {train.batch}, for {_epochs(train)}"
+                f"{name}{source}{_variant(experiment)} was trained with {OPTIMIZERS[train.optimizer]} at a learning "
+                f"rate of {train.lr:g}, in batches of {train.batch}, for {_epochs(train)}"
                 + "".join(said for key, value, said in MORE if getattr(train, key) == value)
+                + _beside(experiment, settings)
                 + "."
             )
         else:
             balanced = ", classes balanced" if train.class_weights == "balanced" else ""
             yield f"{name}{source} features were classified ({_classifier(experiment)}{balanced})."
+
+
+def _variant(experiment: Experiment) -> str:
+    """A network's options where they are not the defaults: ' (modules 1)'."""
+    usual = registry.get("model", experiment.learner_name).options
+    said = [f"{name} {value}" for name, value in experiment.options.items() if value != usual[name]]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _beside(experiment: Experiment, settings: dict[str, Any]) -> str:
+    """Whose macro-expressions a network learns from as well."""
+    named = settings.get("auxiliary", "")
+    found = named["name"] if isinstance(named, dict) else named
+    needed = registry.get("model", experiment.learner_name).meta.get("needs") == "auxiliary"
+    return f", with the macro-expressions of {found}" if needed else ""
 
 
 def _classifier(experiment: Experiment) -> str:

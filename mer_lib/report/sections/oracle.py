@@ -23,12 +23,11 @@ def section(data: ReportData) -> Markup | None:
         return None
     told = (
         "The same training runs, read twice: at the epoch that the recipe names, and at the recorded epoch at which "
-        "most clips of each held-out subject happened to be read rightly. The second is what is published where the "
-        "epoch was chosen on the test subject; who looks at every epoch gains more than is shown here, where the "
-        f"first, each {EVERY}th and the last {LAST} are recorded. It is never ranked; a figure in a paper may hold "
-        "this much of it."
+        "most tested clips of each fold happened to be read rightly. The second is what is published where the epoch "
+        "was chosen on the tested clips; who looks at every epoch gains more than is shown here, where the first, each "
+        f"{EVERY}th and the last {LAST} are recorded. It is never ranked; a figure in a paper may hold this much of it."
     )
-    table = ui.table("Best epoch on the test subject, never ranked", COLUMNS, rows, synthetic=data.synthetic)
+    table = ui.table("Best epoch on the tested clips, never ranked", COLUMNS, rows, synthetic=data.synthetic)
     return ui.paragraph(told) + table
 
 

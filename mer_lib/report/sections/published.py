@@ -27,7 +27,11 @@ BEST = (
     "Below our figures 'best epoch': the accuracy at the recorded epoch that read most tested clips rightly, which is "
     "what a paper reports that chooses its epoch on the tested clips. It is never ranked."
 )
-LAST = "Mean and deviation of the accuracy on the tested clips over the last ten epochs, averaged over seeds."
+LAST = (
+    "Mean and deviation of the accuracy on the tested clips over the last ten epochs, averaged over seeds; a single "
+    "epoch has no deviation."
+)
+CUT = "Networks that were trained on a small budget are named below the leaderboard: ours say what that is worth."
 
 
 @register("section", "published", order=15, title="Published and ours")
@@ -47,12 +51,13 @@ def _notes(data: ReportData) -> Iterator[tuple[str, bool]]:
     yield VIEWS, any(_tests_views(protocol) for protocol, _ in keys)
     yield BEST, any(_best(data, key, FULL) for key in keys)
     yield LAST, data.published["metric"].eq("last_mean").any()
+    yield CUT, any(data.cut(experiment) for _, experiment in keys)
 
 
 def _table(data: ReportData, exhibit: str, rows: pd.DataFrame) -> Markup:
     metrics, datasets = list(dict.fromkeys(rows["metric"])), list(dict.fromkeys(rows["dataset"]))
     parts = list(dict.fromkeys(data.leaderboard["part"])) if len(data.leaderboard) else []
-    ours = {part: data.corpus if part == FULL else part for part in parts}
+    ours, digits = {part: data.corpus if part == FULL else part for part in parts}, _digits(rows["value"])
     columns = [
         "method",
         "protocol",
@@ -66,7 +71,7 @@ def _table(data: ReportData, exhibit: str, rows: pd.DataFrame) -> Markup:
         body.append([
             ui.Cell(method, experiment),
             protocol,
-            *(_cell([told.get((name, metric)) for metric in metrics]) for name in datasets),
+            *(_cell([told.get((name, metric)) for metric in metrics], digits) for name in datasets),
             *(_mine(data, (protocol, experiment), part, [found.get((part, m)) for m in metrics]) for part in parts),
         ])  # fmt: skip
     over = " over ".join(NAMES[metric] for metric in metrics)
@@ -110,8 +115,13 @@ def _mine(data: ReportData, key: Key, part: str, values: list) -> ui.Cell:
     return ui.Cell(cell.text, f"best epoch {ui.number(best)}") if told else cell
 
 
-def _cell(values: list) -> ui.Cell:
-    first, *others = (ui.number(value) for value in values)
+def _digits(printed: pd.Series) -> int:
+    """How many digits of its figures a paper prints, trailing zeros among them."""
+    return max(len(f"{value}".partition(".")[2]) for value in printed.dropna())
+
+
+def _cell(values: list, digits: int = 3) -> ui.Cell:
+    first, *others = (ui.number(value, digits) for value in values)
     return ui.Cell(first, ", ".join(others))
 
 
@@ -142,10 +152,7 @@ def _answers(data: ReportData, key: Key) -> pd.DataFrame:
 
 
 def _matrix(caption: str, counts: pd.DataFrame, *, synthetic: bool) -> Markup:
-    rows = []
-    for name, row in counts.iterrows():
-        total = max(1, row.sum())
-        rows.append([str(name), *(ui.Cell(f"{n / total:.0%}", ui.count(n), n / total) for n in row)])
+    rows = [[str(name), *ui.shares(row)] for name, row in counts.iterrows()]
     right = sum(counts.at[name, name] for name in counts.index) / max(1, counts.to_numpy().sum())
     caption = f"{caption}: {right:.0%} right"
     return ui.table(caption, ["truth", *map(str, counts)], rows, synthetic=synthetic, top="predicted")

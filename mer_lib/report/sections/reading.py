@@ -11,6 +11,10 @@ from mer_lib.registry import register
 from mer_lib.report import ui
 from mer_lib.report.data import ReportData
 
+BASELINES = (
+    "The baselines are support vector machines on the raw 28 × 28 × 3 input of flow and strain. A network that does "
+    "not beat the better of them adds nothing to them."
+)
 LINES = (
     "UF1 and UAR are pooled: hits and misses of each class are summed over all folds, then F1 or recall is taken per "
     "class and averaged over the classes. Averages of per-fold F1 are another, incomparable figure.",
@@ -19,8 +23,7 @@ LINES = (
     "overlap may still differ: read the paired differences for that.",
     "A difference is called real where its p, from swapping whole subjects between the two methods and corrected for "
     "all pairs under the protocol, is below one minus the confidence. It speaks of other people, not of other data.",
-    "The baselines are support vector machines on the raw 28 × 28 × 3 input of flow and strain. A network that does "
-    "not beat the better of them adds nothing to them.",
+    BASELINES,
     "Not ranked: an epoch chosen on the test subject (oracle), subjects on both sides of a split, controls.",
     "A class that does not occur in a part is left out of that part's means; a class that is never predicted counts as "
     "0. A subject of whom nothing was scored is in no figure.",
@@ -33,7 +36,8 @@ def section(data: ReportData) -> Markup | None:
     """What the figures mean here, what answering always the same would reach, and the leaks that are refused."""
     if not data.metrics:
         return None
-    lines = [*LINES, _constant(next(iter(data.metrics.values())), data.chance)]
+    lines = [line for line in LINES if data.baselines or line != BASELINES]
+    lines.append(_constant(next(iter(data.metrics.values())), data.chance))
     refused = ui.table(REFUSED, ("leak", "what it is"), KINDS.items(), synthetic=False, text=("what it is",))
     return ui.render("list.html.j2", lines=lines) + ui.details(REFUSED, refused)
 

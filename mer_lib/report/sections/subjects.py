@@ -13,7 +13,7 @@ from mer_lib.report.data import ReportData
 
 @register("section", "subjects", order=40, title="Subject by subject")
 def section(data: ReportData) -> Markup | None:
-    """Share of each held-out subject's clips that were classified rightly."""
+    """Share of each subject's tested clips that were classified rightly."""
     tables = {data.name(key): _shares(table) for key, table in data.predictions.items() if "subject" in table}
     if not tables:
         return None
@@ -23,7 +23,7 @@ def section(data: ReportData) -> Markup | None:
         "subjects", "Subjects by accuracy", shares, f"Histograms of accuracy over subjects. {said}"
     )
     caption = (
-        "Held-out subjects around each accuracy; the triangle is the median. Accuracy, not UF1: the few clips of one "
+        "Tested subjects around each accuracy; the triangle is the median. Accuracy, not UF1: the few clips of one "
         "person seldom hold every class."
     )
     blocks = [ui.figure(figure, caption, synthetic=data.synthetic)]
