@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +31,28 @@ def save(path: str | Path, tensors: dict[str, np.ndarray], card: dict[str, Any])
 
 def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and the card that :func:`save` wrote. Raises BadInput for anything else, and for broken bytes."""
+    with _opened(path) as (file, told, digest):
+        whole = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)
+    if _digest(whole, told) != digest:
+        raise BadInput("its bytes are not those that were written", "delete it and run again", file=path)
+    return whole, json.loads(told)
+
+
+def card(path: str | Path) -> dict[str, Any]:
+    """The card alone: no array is read, nor told of where its bytes are broken. Raises BadInput."""
+    with _opened(path) as (_, told, _):
+        return json.loads(told)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[safe_open, str, str]]:
+    """The open file, the text of its card and the digest of both. Raises BadInput, for what is read inside as well."""
     try:
         with safe_open(path, framework="numpy") as file:
             told, digest = json.loads((file.metadata() or {})["card"])
-            card = json.loads(told)
-            whole = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)
+            yield file, told, digest
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"no model of this project ({error})", "name a file of results/*/models/", file=path) from None
-    if _digest(whole, told) != digest:
-        raise BadInput("its bytes are not those that were written", "delete it and run again", file=path)
-    return whole, card
 
 
 def has_card(path: str | Path) -> bool:

@@ -142,8 +142,18 @@ def test_weights_round_trip_and_same_bytes(tmp_path):
     for name, array in tensors.items():
         np.testing.assert_array_equal(found[name], array)
     (tmp_path / "bad").write_bytes(b"no")
-    with pytest.raises(BadInput, match="no model"):
-        weights.load(tmp_path / "bad")
+    for reads in (weights.load, weights.card):
+        with pytest.raises(BadInput, match="no model"):
+            reads(tmp_path / "bad")
+
+
+def test_a_card_is_read_without_the_arrays(tmp_path):
+    path = tmp_path / "one"
+    weights.save(path, {"a": np.ones(2)}, {"parameters": 2})
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert weights.card(path) == {"parameters": 2}
+    with pytest.raises(BadInput, match="not those that were written"):
+        weights.load(path)
 
 
 def test_code_digest_follows_imports():

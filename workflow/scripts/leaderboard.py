@@ -11,6 +11,6 @@ with job(snakemake):
     board, given = [], snakemake.params.experiments
     for facts, metrics, model in zip(given, snakemake.input.metrics, snakemake.input.models, strict=True):
         summary = json.loads(Path(metrics).read_text(encoding="utf-8"))
-        facts = {**facts, "parameters": weights.load(model)[1]["parameters"]}
+        facts = {**facts, "parameters": weights.card(model)["parameters"]}
         board += rows(summary, synthetic=snakemake.params.synthetic, **facts)
     write_csv(leaderboard(board), snakemake.output[0])
