@@ -19,7 +19,10 @@ pytestmark = [
 ]
 # How often a profile looks after its jobs, which take some seconds here. Slurm's waits 10 longer after each look that
 # found none of them ended, so an early one is dear.
-LOOKS = {"slurm": "--slurm-init-seconds-before-status-checks=12", "cluster-generic": "--seconds-between-status-checks=4"}
+LOOKS = {
+    "slurm": "--slurm-init-seconds-before-status-checks=12",
+    "cluster-generic": "--seconds-between-status-checks=4",
+}
 # Smaller yet: no faces from the sides, one experiment beside the baselines, all its folds in one job.
 SMALL = {
     "report": {"examples": 2, "views": 0},
