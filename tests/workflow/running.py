@@ -112,11 +112,11 @@ class Project:
         return jobs(done.output)
 
     def settings(self, **changes) -> None:
-        """Write values into the copy's params.yaml; experiments are replaced, of other blocks what is given."""
+        """Write values into the copy's params.yaml; experiments and baselines whole, of other blocks what is given."""
         file = self.root / "params.yaml"
         given = yaml.safe_load(file.read_text(encoding="utf-8"))
         for name, value in changes.items():
-            whole = name == "experiments" or not isinstance(value, dict)
+            whole = name in ("experiments", "baselines") or not isinstance(value, dict)
             given[name] = value if whole else {**given[name], **value}
         file.write_text(yaml.safe_dump(given, sort_keys=False), encoding="utf-8")
 

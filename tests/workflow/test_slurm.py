@@ -18,17 +18,15 @@ pytestmark = [
     pytest.mark.skipif(bool(LACKING), reason=f"no {LACKING} here: make test-slurm, or apt-get install {PACKAGES}"),
 ]
 # How often a profile looks after its jobs, which take some seconds here. Slurm's waits 10 longer after each look that
-# found none of them ended, so an early one is dear.
-LOOKS = {
-    "slurm": "--slurm-init-seconds-before-status-checks=12",
-    "cluster-generic": "--seconds-between-status-checks=4",
-}
-# Smaller yet: no faces from the sides, one experiment beside the baselines, all its folds in one job.
+# found none of them ended: most of the time goes into that.
+LOOKS = {"slurm": "--slurm-init-seconds-before-status-checks=5", "cluster-generic": "--seconds-between-status-checks=4"}
+# Smaller yet: one network, its folds in one job, no faces from the sides.
 SMALL = {
-    "report": {"examples": 2, "views": 0},
     "experiments": {"ststnet": "ststnet"},
+    "baselines": {},
     "folds_per_job": 4,
     "seeds": [0],
+    "report": {"examples": 2, "views": 0},
 }
 ON_GPU = ("render_subject", "register_shard")  # neither looks for a real one
 TOO_LITTLE = 350  # MB for the faces of a shard, which take about 530
