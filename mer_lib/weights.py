@@ -38,6 +38,16 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return whole, json.loads(told)
 
 
+def packaged(path: Path) -> dict[str, np.ndarray]:
+    """The arrays, in single precision, of a file that comes with the package. One that is broken is no clip's fault, as
+    BadInput would be taken for: RuntimeError."""
+    try:
+        arrays, _ = load(path)
+    except BadInput as error:
+        raise RuntimeError(f"{path}: {error.problem.what}; it is a part of mer_lib: install that again") from None
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
 def card(path: str | Path) -> dict[str, Any]:
     """The card alone: no array is read, nor told of where its bytes are broken. Raises BadInput."""
     with _opened(path) as (_, told, _):

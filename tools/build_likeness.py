@@ -2,7 +2,8 @@
 
     python tools/build_likeness.py mer_lib/geometry/likeness.safetensors
 
-Nothing but this repository is read. The same machine and versions give the same bytes; one core takes twenty minutes.
+Nothing is read but this repository, and MTCNN's weights, which place the crops as they place those of videos. The same
+machine and versions give the same bytes; one core takes a quarter of an hour.
 Prints the errors that mer_lib/geometry/LIKENESS.md reports.
 """
 
@@ -12,6 +13,7 @@ import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,6 +40,7 @@ BESIDE = 0.1  # weight of pixels that are not skin: hair and wall are guessed, b
 EPOCHS, BATCH, RATE = 40, 32, 2e-3
 ACTORS, SEED = 4, 7  # people whose movements are averaged; seed of everybody here
 CALM = 2.0  # pixels of a crop of 128, sigma: movements end at lips and lids with an edge, and faces differ
+PLANE = np.dstack([*np.mgrid[-1 : 1 : CELLS * 1j, -1 : 1 : CELLS * 1j], np.ones((CELLS, CELLS))]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def movements() -> np.ndarray:
     return np.mean([moved(row) for row in rows], axis=0)
 
 
-def moved(row) -> np.ndarray:
+def moved(row: Any) -> np.ndarray:
     """The same (M, 32, 32, 2) of one person."""
     rest = np.zeros((len(ACTION_UNITS), 2), np.float32)
     stage = pairs.stage_of(row, rest, CROP, 0.0, SEED)
@@ -146,7 +149,7 @@ def fit(train: Pictures, test: Pictures) -> Net:
 
 def samples(pictures: Pictures, at: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
     """A batch as the network sees it (n, 1, 64, 64), its relief and the weights of that (n, 32, 32)."""
-    seen = torch.stack([normalised(disturbed(grey, rng)) for grey in pictures.grey[at]])
+    seen = torch.stack([normalised(disturbed(grey, rng)) for grey in pictures.grey[at]]).float()
     relief, skin = torch.from_numpy(pictures.relief[at]), torch.from_numpy(pictures.skin[at])
     weight, mirrored = torch.where(skin, 1.0, BESIDE), torch.from_numpy(rng.random(len(at)) < 0.5)
     return tuple(torch.where(mirrored.view(-1, *[1] * (x.ndim - 1)), x.flip(-1), x) for x in (seen, relief, weight))
@@ -171,7 +174,7 @@ def report(net: Net, test: Pictures) -> dict[str, float]:
     mean, shapes = net.mean.numpy(), net.shapes.flatten(1).numpy()
     share = np.linalg.lstsq(shapes.T, (test.relief - mean).reshape(len(test.relief), -1).T, rcond=None)[0]
     with torch.inference_mode():
-        seen = net(torch.stack([normalised(grey) for grey in test.grey])).numpy()
+        seen = net(torch.stack([normalised(grey) for grey in test.grey]).float()).numpy()
     told = {
         "network": seen,
         "mean": np.broadcast_to(mean, seen.shape),
@@ -181,6 +184,7 @@ def report(net: Net, test: Pictures) -> dict[str, float]:
 
 
 def off(relief: np.ndarray, test: Pictures) -> float:
+    """Root mean square of what scale and plane leave, over the skin."""
     squares = []
     for found, truth, skin in zip(relief, test.relief, test.skin, strict=True):
         basis = np.c_[found[skin], PLANE[skin]]
@@ -188,10 +192,6 @@ def off(relief: np.ndarray, test: Pictures) -> float:
         squares.append(np.square(rest).mean())
     return np.sqrt(np.mean(squares))
 
-
-PLANE = np.stack([*np.mgrid[-1 : 1 : CELLS * 1j, -1 : 1 : CELLS * 1j], np.ones((CELLS, CELLS))], axis=-1).astype(
-    np.float32
-)
 
 if __name__ == "__main__":
     main()

@@ -58,6 +58,7 @@ def _checks(folder: Path) -> list[tuple[str, Callable[[], str], str]]:
         ("lossless video", _video, "the FFV1 codec is missing: reinstall opencv-contrib-python"),
         ("rendering", _rendering, f"install the OpenGL libraries: {GL_LIBRARIES}"),
         ("face detector", _detector, "its weights come with facenet-pytorch: " + again),
+        ("own networks", _networks, again),
         ("Snakemake", lambda: _tool("snakemake"), again),
         ("DVC", lambda: _tool("dvc"), again),
         ("disk", lambda: _disk(folder), f"free at least {FREE_GB} GB, or work on another disk"),
@@ -143,6 +144,18 @@ def _detector() -> str:
     if found != [[]]:
         raise RuntimeError("a face is seen where there is none")
     return "MTCNN and its weights are there"
+
+
+def _networks() -> str:
+    import numpy as np
+
+    from mer_lib.faces import align
+    from mer_lib.faces.landmarks68 import landmarks68
+    from mer_lib.geometry.likeness import relief_of
+
+    landmarks68(np.zeros((1, 64, 64, 3), np.uint8))
+    relief_of(np.zeros((64, 64), np.uint8), align.template(64, 0.15))
+    return "landmarks and relief have their weights"
 
 
 def _tool(name: str) -> str:

@@ -92,7 +92,7 @@ class Net(nn.Module):
 
 @cache
 def _net() -> Net:
-    arrays, _ = weights.load(Path(__file__).with_suffix(".safetensors"))
+    arrays = weights.packaged(Path(__file__).with_suffix(".safetensors"))
     net = Net().eval()
-    net.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()})
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     return net

@@ -21,7 +21,7 @@ from mer_lib.faces import align
 
 CELLS = 32  # of the relief, along a side: as many as a face's features need
 CROP, SIDE, MARGIN = 128, 64, 0.15  # pixels and margin of the aligned crop, and what the network sees of it
-_DIGITS = 3  # thousandths of an interocular distance: what threads and device do to the last bits ends here
+_DIGITS = 3  # thousandths of an interocular distance, found in double: what a processor does to the last bits ends here
 
 
 def relief_of(gray: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -29,26 +29,27 @@ def relief_of(gray: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     (H, W) uint8 of it with these landmarks (5, 2) in pixels."""
     with torch.inference_mode():
         cells = _model()[0](seen(gray, landmarks)[None])[0].numpy()
-    return laid(np.round(cells, _DIGITS), landmarks, gray.shape)
+    return laid(np.round(cells, _DIGITS).astype(np.float32), landmarks, gray.shape)
 
 
 def movements_of(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(M, H, W, 2) float32: where the skin of a face with these landmarks goes by each side of each action unit, at
-    most one pixel of an aligned crop of 128."""
+    """(M, H, W, 2) float32: where the skin of a face with these landmarks goes by each action unit, in the order of
+    ``mer_lib.synth.head.ACTION_UNITS``, the subject's left side and then the right one of each; at most one pixel of an
+    aligned crop of 128."""
     place = align.similarity(align.template(CROP, MARGIN), landmarks)
     return np.stack([laid(field, landmarks, shape) for field in _model()[1] @ place[:, :2].T])
 
 
 def seen(gray: np.ndarray, landmarks: np.ndarray) -> torch.Tensor:
-    """The face as the network reads it: (1, 64, 64) float32, aligned, mean 0, deviation 1."""
+    """The face as the network reads it: (1, 64, 64) float64, aligned, mean 0, deviation 1."""
     place = align.similarity(landmarks, align.template(CROP, MARGIN))
-    crop = cv2.warpAffine(gray, place, (CROP, CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = align.Warp(place, CROP, *gray.shape)(gray)
     return normalised(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
 
 
 def normalised(crop: np.ndarray) -> torch.Tensor:
-    """A crop (64, 64) at mean 0 and deviation 1: (1, 64, 64) float32."""
-    level = crop.astype(np.float32) - crop.mean(dtype=np.float32)
+    """A crop (64, 64) at mean 0 and deviation 1: (1, 64, 64) float64."""
+    level = crop - crop.mean(dtype=float)
     return torch.from_numpy(level / max(float(level.std()), 1.0))[None]
 
 
@@ -81,9 +82,8 @@ class Net(nn.Module):
 @cache
 def _model() -> tuple[Net, np.ndarray]:
     """The network, and the movements (M, 32, 32, 2)."""
-    arrays, _ = weights.load(Path(__file__).with_suffix(".safetensors"))
-    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    arrays = weights.packaged(Path(__file__).with_suffix(".safetensors"))
     movements = arrays.pop("movements")
-    net = Net(len(arrays["shapes"])).eval()
+    net = Net(len(arrays["shapes"])).eval().double()
     net.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
     return net, movements

@@ -111,7 +111,7 @@ class Head:
         self._cells = np.ix_(range(step // 2, height, step), range(step // 2, width, step))
         self._on = on[self._cells]
         self._points, self._stands = self._at_cells(points), self._at_cells(self.relief).astype(float)
-        skin = np.stack([self._at_cells(field) for field in movements_of(landmarks, gray.shape)]).astype(float)
+        skin = step * movements_of((landmarks - step // 2) / step, self._on.shape)[:, self._on].astype(float)
         self._skin_u, self._skin_v = skin[..., 0].T, skin[..., 1].T
         self._sight = _smooth(gray)
         self._slopes = _slopes(self._sight)

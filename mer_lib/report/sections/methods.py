@@ -81,8 +81,9 @@ def _stages(settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
     if registration := settings.get("registration"):
         yield (
             "Every frame was registered to the first of its clip by a homography from ORB key points and landmarks, "
-            f"estimated with RANSAC at a threshold of {registration['ransac_px']:g} px, and by the parallax of a mean "
-            "face's relief where that explains the head's pixels better."
+            f"estimated with RANSAC at a threshold of {registration['ransac_px']:g} px, and by the parallax of the "
+            "person's relief, which a small network sees in the first frame, beside what action units may move, where "
+            "that explains the head's pixels better."
         )
 
 
