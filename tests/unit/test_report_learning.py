@@ -229,6 +229,12 @@ def test_options_and_their_choice_are_in_the_paper():
     assert "for 8 epochs, the loss weighted by inverse class frequency." in text
 
 
+def test_how_frames_were_registered_is_in_the_paper():
+    text = shown(replace(made_up(), settings="registration: {features: 300, ransac_px: 0.3}"), "methods")
+    assert "RANSAC at a threshold of 0.3 px, and by the parallax of the person&#39;s relief" in text
+    assert "beside what action units may move" in text
+
+
 def test_a_networks_recipe_and_budget_are_told():
     """Its own values over its method's recipe over the block that all share."""
     recipes, own = {"ststnet": {"lr": 0.25, "batch": 12, "epochs": 300}}, {"lr": 0.5, "max_steps": 128}
