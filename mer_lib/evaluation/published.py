@@ -6,7 +6,8 @@ the paper's, or the nearest), ``metric`` (a column of the leaderboard, or mean a
 last ten epochs) and ``value`` from 0 to 1; empty where a figure shows a curve and prints no number. Of A's Fig. 9 the
 text gives the differences in points, which are taken from the whole network's accuracy here.
 
-Confusion matrices: a row a cell, ``clips`` that are of class ``truth`` and were taken for ``predicted``.
+Confusion matrices: a row a cell, ``clips`` that are of class ``truth`` and were taken for ``predicted``; one row
+without data set and cell where a figure only draws them.
 
 Clips: those of a class that are ``longer_than`` so many frames, on both sides of the paper's split.
 """
@@ -29,7 +30,7 @@ _FOLDER = Path(__file__).parent / "data"
 @cache
 def _all(name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     text = {column: str for column in columns if column not in _NUMBERS}
-    return pd.read_csv(_FOLDER / name, dtype=text, keep_default_na=False, na_values={"value": [""]})
+    return pd.read_csv(_FOLDER / name, dtype=text, keep_default_na=False, na_values={"value": [""], "clips": [""]})
 
 
 def _of(paper: str, name: str, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from mer_lib import params, registry
 from mer_lib.evaluation import published
 from mer_lib.evaluation.leaderboard import ORACLE
 from mer_lib.report.page import build
+from mer_lib.report.sections import published as published_section
 
 ROOT = Path(__file__).parents[2]
 SETS = params.load(ROOT / "params.yaml").all_sets()
@@ -58,6 +59,42 @@ def test_matrices_are_the_papers():
         [("B", "Table VI", "casme_sq"), ("B", "Table VII", "smic")],
     )
     assert [size[k] for k in (*a, *b)] == [120, 90, 41, 32] and [right[k] for k in (*a, *b)] == [110, 75, 36, 22]
+
+
+def test_the_sweep_of_kernels_is_of_best_epochs():
+    """Its 3×3×15 is Table V's figure, so each of ours stands with its best epoch."""
+    told = published.figures("B").set_index(["exhibit", "experiment", "dataset"])["value"]
+    assert told["Table IX", KEY[1], "casme_sq"] == told["Table V", KEY[1], "casme_sq"] == 0.878
+    swept = set(told["Table IX"].index.get_level_values("experiment"))
+    assert len(swept) == 12 and all(SETS["paper_B"][name].oracle for name in swept)
+
+
+def test_a_matrix_that_is_only_drawn_is_ours_alone_and_part_by_part():
+    """Paper C prints no cells of Fig. 4; of a composite it draws the data sets, too."""
+    data = replace(one_split(("loso", "c_mjfn")), confusions=published.confusions("C"))
+    captions = re.findall(r"<caption>(Fig\. 4: [^<]*)", shown(data, "published"))
+    assert len(captions) == 1 and captions[0].startswith("Fig. 4: ours, toy, c_mjfn: ")
+    assert published_section.DRAWN in section_of(data) and published_section.DRAWN not in section_of(one_split(KEY))
+    told = data.predictions["loso", "c_mjfn"]
+    parts = told.assign(dataset=["smic", "samm"] * (len(told) // 2))
+    text = shown(replace(data, predictions={("loso", "c_mjfn"): parts}), "published")
+    assert [c.split(",")[1] for c in re.findall(r"<caption>(Fig\. 4: [^<]*)", text)] == [" toy", " samm", " smic"]
+    assert "Fig. 4: " not in shown(replace(data, predictions={}), "published")
+
+
+@pytest.mark.parametrize("paper", "ABCD")
+def test_every_target_is_found_by_the_papers_name_of_it(paper):
+    """What docs/models.md promises of a paper stands on its page."""
+    row = re.search(rf"\| `paper_{paper}` \|.*", (ROOT / "docs/models.md").read_text(encoding="utf-8"))[0]
+    promised = re.findall(r"(?:Tables?|Fig\.) [IVX\d]+", row)
+    key = {"A": KEY_A, "B": KEY, "C": ("loso", "c_mjfn"), "D": ("loso", "d_part")}[paper]
+    data = replace(
+        one_split(key),
+        published=published.figures(paper), confusions=published.confusions(paper), counted=published.counted(paper),
+    )  # fmt: skip
+    sections = ("published", "filters", *(["saliency"] if paper == "B" else []))
+    page = "".join(shown(data, name) for name in sections)
+    assert promised and all(name.replace("Tables", "Table") in page for name in promised)
 
 
 def test_clips_of_both_sides_are_the_papers():

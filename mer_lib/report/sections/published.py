@@ -31,6 +31,7 @@ LAST = (
     "Mean and deviation of the accuracy on the tested clips over the last ten epochs, averaged over seeds; a single "
     "epoch has no deviation."
 )
+DRAWN = "Of a confusion matrix that the paper draws and does not print, ours stands alone."
 CUT = "Networks that were trained on a small budget are named below the leaderboard: ours say what that is worth."
 
 
@@ -51,6 +52,8 @@ def _notes(data: ReportData) -> Iterator[tuple[str, bool]]:
     yield VIEWS, any(_tests_views(protocol) for protocol, _ in keys)
     yield BEST, any(_best(data, key, FULL) for key in keys)
     yield LAST, data.published["metric"].eq("last_mean").any()
+    drawn = data.confusions["dataset"].eq("") if len(data.confusions) else pd.Series(dtype=bool)
+    yield DRAWN, drawn.any()
     yield CUT, any(data.cut(experiment) for _, experiment in keys)
 
 
@@ -126,26 +129,41 @@ def _cell(values: list, digits: int = 3) -> ui.Cell:
 
 
 def _confusions(data: ReportData) -> list[Markup]:
-    """Each printed matrix, and ours of the same experiment."""
+    """Each printed matrix, and ours of the same experiment; of one that is only drawn ours alone, part by part."""
     found = []
     if data.confusions.empty:
         return found
     for (exhibit, experiment, dataset, protocol), rows in data.confusions.groupby(
         ["exhibit", "experiment", "dataset", "protocol"], sort=False
     ):
-        names = list(dict.fromkeys(rows["truth"]))
-        printed = rows.pivot(index="truth", columns="predicted", values="clips").loc[names, names]
-        pair = [_matrix(f"{exhibit}: published, {dataset}", printed, synthetic=False)]
-        if (protocol, experiment) in data.predictions:
-            mine = _answers(data, (protocol, experiment))
-            pair.append(_matrix(f"{exhibit}: ours, {data.corpus}, {experiment}", mine, synthetic=data.synthetic))
-        found.append(ui.grid(pair))
+        printed = [_printed(f"{exhibit}: published, {dataset}", rows)] if dataset else []
+        key = (protocol, experiment)
+        ours = _ours_by_part(data, exhibit, key, parts=not dataset) if key in data.predictions else []
+        if pair := [*printed, *ours]:
+            found.append(ui.grid(pair))
     return found
 
 
-def _answers(data: ReportData, key: Key) -> pd.DataFrame:
-    """Our confusion matrix, of all seeds: of the generated views where the protocol tests them."""
+def _printed(caption: str, rows: pd.DataFrame) -> Markup:
+    names = list(dict.fromkeys(rows["truth"]))
+    return _matrix(
+        caption, rows.pivot(index="truth", columns="predicted", values="clips").loc[names, names], synthetic=False
+    )
+
+
+def _ours_by_part(data: ReportData, exhibit: str, key: Key, *, parts: bool) -> list[Markup]:
+    """Our matrix of the whole corpus and, where asked, of each data set of a composite."""
     told = data.predictions[key]
+    names = sorted(told["dataset"].unique()) if parts and "dataset" in told else []
+    of_part = {name: told[told["dataset"].eq(name)] for name in names} if len(names) > 1 else {}
+    return [
+        _matrix(f"{exhibit}: ours, {name}, {key[1]}", _answers(data, key, rows), synthetic=data.synthetic)
+        for name, rows in {data.corpus: told, **of_part}.items()
+    ]
+
+
+def _answers(data: ReportData, key: Key, told: pd.DataFrame) -> pd.DataFrame:
+    """Our confusion matrix, of all seeds: of the generated views where the protocol tests them."""
     told = told[told["yaw"].ne(0) if _tests_views(key[0]) else told["yaw"].eq(0)]
     names = data.metrics[key]["classes"]
     return pd.crosstab(told["truth"], told["predicted"]).reindex(index=names, columns=names, fill_value=0)
