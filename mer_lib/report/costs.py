@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer_lib.evaluation.leaderboard import ORACLE
 from mer_lib.problems import note
 
 STAGES = ("train", "predictions", "curves", "metrics", "saliency")  # of which an experiment has its own jobs
@@ -30,8 +31,8 @@ def costs(files: Iterable[tuple[str, str, str | Path]]) -> pd.DataFrame:
 
 
 def of(table: pd.DataFrame, experiments: Iterable[str]) -> pd.DataFrame:
-    """The rows of ``costs`` that belong to one of these experiments alone."""
-    return table[table["experiment"].isin(list(experiments))].reset_index(drop=True)
+    """The rows of ``costs`` that belong to one of these experiments alone, and to its oracle."""
+    return table[table["experiment"].str.removesuffix(ORACLE).isin(list(experiments))].reset_index(drop=True)
 
 
 def _jobs(path: Path) -> list[tuple[float, float, float]]:

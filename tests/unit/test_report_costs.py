@@ -6,7 +6,7 @@ import pandas as pd
 from report_toys import made_up, shown
 
 from mer_lib import problems
-from mer_lib.report.costs import COLUMNS, costs
+from mer_lib.report.costs import COLUMNS, below, costs, of
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
@@ -32,6 +32,16 @@ def test_jobs_are_added_up_by_stage_and_experiment(tmp_path):
         ["train", "ststnet", 2, 22.0, 11.0, 310.0],
         ["train", "bi_woof", 1, 1.0, 0.5, 200.0],
     ]
+
+
+def test_the_costs_of_an_experiment_are_also_its_oracles(tmp_path):
+    for name in ("predictions/loso/b", "predictions/loso/b@oracle", "metrics/loso/b@oracle", "metrics/loso/c@oracle"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        benchmark(tmp_path / f"{name}.tsv", (1, 100))
+    found = of(costs(below(tmp_path)), ["b"])
+    assert found[["stage", "experiment", "jobs"]].to_numpy().tolist() == [
+        ["metrics", "b@oracle", 1], ["predictions", "b", 1], ["predictions", "b@oracle", 1]
+    ]  # fmt: skip
 
 
 def test_memory_that_was_never_measured_is_empty(tmp_path):
