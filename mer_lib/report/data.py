@@ -128,12 +128,13 @@ class ReportData:
     settings: str = ""
     resolved: Mapping[str, Experiment] = field(default_factory=dict)
 
-    @property
-    def chance(self) -> float:
-        """UAR of guessing, and UF1 about: one over the classes that occur in the truth."""
-        labels = self.clips.loc[self.clips["label"].ne(""), "label"].nunique()
-        occur = [np.count_nonzero(np.sum(found["confusion"], axis=1)) for found in self.metrics.values()]
-        return 1 / min(occur, default=labels)
+    def chance(self, key: Key | None = None) -> float:
+        """UAR of guessing, and UF1 about: one over the classes that occur in the truth that an experiment was tested
+        on; in the corpus, where there is no such experiment.
+        """
+        if key in self.metrics:
+            return 1 / np.count_nonzero(np.sum(self.metrics[key]["confusion"], axis=1))
+        return 1 / self.clips.loc[self.clips["label"].ne(""), "label"].nunique()
 
     def label(self, clip: str) -> str:
         """A clip's class."""

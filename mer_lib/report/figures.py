@@ -60,28 +60,32 @@ _LOOK = {
 
 @dataclass(frozen=True)
 class Dot:
-    """One row of a dot plot: a value with its interval, and the values of single seeds."""
+    """One row of a dot plot: a value with its interval, what guessing reaches, and the values of single seeds."""
 
     label: str
     value: float
     low: float
     high: float
+    chance: float
     seeds: Sequence[float] = ()
     ranked: bool = True
 
 
-def dots(
-    name: str, title: str, rows: Sequence[Dot], chance: float, alt: str, *, baseline: float | None = None
-) -> Markup:
-    """Values between 0 and 1 with their intervals, one row each, the label above its row; dashed lines at chance and,
-    where given, at the baseline.
+def dots(name: str, title: str, rows: Sequence[Dot], alt: str, *, baseline: float | None = None) -> Markup:
+    """Values between 0 and 1 with their intervals, one row each, the label above its row; dashed lines at the chance of
+    each row and, where given, at the baseline.
     """
-    marks = [(chance, "chance", MUTED)] + ([(baseline, "baseline", SERIES[1])] if baseline is not None else [])
-    sides = ["center"] if len(marks) == 1 else ["right", "left"] if chance <= baseline else ["left", "right"]
+    chance = [row.chance for row in rows]
+    marks = [(chance[0], "chance", MUTED)] + ([(baseline, "baseline", SERIES[1])] if baseline is not None else [])
+    sides = ["center"] if len(marks) == 1 else ["right", "left"] if chance[0] <= baseline else ["left", "right"]
+    dashed = {"linewidth": 1.2, "linestyle": (0, (4, 3))}
     with matplotlib.rc_context(_LOOK):
         figure, axes = _rows(title, len(rows))
+        edges = [-0.75, *np.arange(1, len(rows)) - 0.5, len(rows) - 0.42]
+        axes.plot(np.repeat(chance, 2), np.repeat(edges, 2)[1:-1], color=MUTED, **dashed)  # goes over where rows meet
+        if baseline is not None:
+            axes.axvline(baseline, color=SERIES[1], **dashed)
         for (x, text, colour), side in zip(marks, sides, strict=True):
-            axes.axvline(x, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
             axes.text(x, -0.72, f" {text} ", color=colour, fontsize=9, ha=side, va="bottom")
         for y, row in enumerate(rows):
             axes.text(0, y - 0.28, row.label, fontsize=_size(row.label), fontweight="bold", va="center", bbox=_PLATE)
@@ -129,9 +133,17 @@ def histograms(name: str, title: str, rows: Mapping[str, np.ndarray], alt: str) 
 
 
 def lines(
-    name: str, title: str, axes: tuple[str, str], curves: Mapping[str, tuple[np.ndarray, ...]], alt: str
+    name: str,
+    title: str,
+    axes: tuple[str, str],
+    curves: Mapping[str, tuple[np.ndarray, ...]],
+    alt: str,
+    *,
+    share: bool = False,
 ) -> Markup:
-    """Curves by label (x, value, low, high), the band from low to high shaded; ``axes`` are the names of both."""
+    """Curves by label (x, value, low, high), the band from low to high shaded; ``axes`` are the names of both. The
+    values of a ``share`` have all from 0 to 1 to lie in, so that noise around 0 does not fill the picture.
+    """
     with matplotlib.rc_context(_LOOK):
         figure = Figure(figsize=(_WIDTH, 2.5 + 0.22 * len(curves)), layout="constrained")
         drawn = figure.add_subplot(title=_broken(title, _WIDTH - _MARGIN), xlabel=axes[0], ylabel=axes[1])
@@ -139,6 +151,8 @@ def lines(
             drawn.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
             drawn.plot(x, value, color=colour, linewidth=2, label=label, marker="o" if len(x) < 20 else "")
         drawn.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if share:
+            drawn.set(ylim=(-0.03, 1.03), yticks=np.linspace(0, 1, 6))
         if len(curves) > 1:
             figure.legend(loc="outside lower left")  # below the axes: inside it would cover curves
         return _svg(figure, name, alt)

@@ -143,6 +143,7 @@ def title(kind: str, name: str) -> str:
 
 
 def listing(words: Iterable[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
+    """'a', 'a and b', 'a, b and c'; 'a, of d; b; and c' where commas stand in the words themselves."""
     words = [str(word) for word in words]
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    comma, last = ("; ", "; and ") if any(", " in word for word in words) else (", ", " and ")
+    return last.join([comma.join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

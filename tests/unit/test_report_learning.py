@@ -173,7 +173,7 @@ def test_the_page_of_controls(tmp_path):
     )  # fmt: skip
     page = build(told)
     assert headings(page) == ["overview", "controls", "provenance"]
-    assert told.chance == pytest.approx(1 / 3) and "expected UAR of 0.333" in page
+    assert told.chance() == pytest.approx(1 / 3) and "expected UAR of 0.333" in page
     assert "<title>Micro-expressions: toy, controls (synthetic)</title>" in page
     assert "What must come out if nothing leaks" in page
 
@@ -187,7 +187,7 @@ def test_scores_of_machines_are_not_called_probabilities():
 
 def test_views_are_drawn_where_there_are_several(monkeypatch):
     data, drawn = made_up(), []
-    monkeypatch.setattr(figures, "lines", lambda *given: drawn.append(given) or "")
+    monkeypatch.setattr(figures, "lines", lambda *given, share: drawn.append(given) or "")
     assert shown(data, "views")
     ((_, title, axes, curves, _),) = drawn
     assert (title, axes) == ("ststnet", ("yaw", "UF1"))

@@ -22,7 +22,7 @@ from mer_lib.report.data import ReportData
 from mer_lib.report.page import build, write_page
 
 NASTY = "<script>alert(1)</script>"
-VOID = {"meta", "img", "br", "link", "input"}
+VOID = {"meta", "img", "br", "wbr", "link", "input"}
 
 
 class Outline(HTMLParser):
@@ -205,13 +205,29 @@ def test_optimizers_are_spelt_as_they_are():
 
 
 def test_chance_is_one_over_the_classes_that_occur(monkeypatch):
-    """Three classes declared, two in the truth: the dashed line stands where the text says."""
+    """Three classes declared, two in the truth of one protocol: the dashed line stands where the text says."""
     data, drawn = made_up(), []
     told = pd.DataFrame({"truth": ["negative", "positive"] * 9, "predicted": "negative"})
-    monkeypatch.setattr(figures, "dots", lambda *given, **more: drawn.append(given[3]) or "")
-    data = replace(data, metrics={key: summary(told, CLASSES) for key in data.metrics})
-    assert shown(data, "leaderboard") and drawn == [0.5, 0.5]
-    assert "about 0.50 in both, which the figures call chance" in shown(data, "reading")
+    monkeypatch.setattr(figures, "dots", lambda *given, **more: drawn.append([d.chance for d in given[2]]) or "")
+    few = replace(data, metrics={key: summary(told, CLASSES) for key in data.metrics})
+    assert shown(few, "leaderboard") and drawn == [[0.5] * 4] * 2
+    assert "about 0.50 in both, which the figures call chance" in shown(few, "reading")
+    split = {("clip_split_80_20", name): found for (_, name), found in few.metrics.items()}
+    board = [data.leaderboard, data.leaderboard.assign(protocol="clip_split_80_20")]
+    both = replace(data, metrics={**data.metrics, **split}, leaderboard=pd.concat(board, ignore_index=True))
+    drawn.clear()
+    assert shown(both, "leaderboard") and drawn == [[1 / 3] * 4 + [0.5] * 4] * 2
+    lines = re.findall(r"Under ([^:]+): Always answering[^<]+about ([.0-9]+) in both", shown(both, "reading"))
+    assert [(name[:3], chance) for name, chance in lines] == [("lea", "0.33"), ("one", "0.50")]
+
+
+def test_the_line_of_chance_goes_over_where_rows_meet():
+    rows = [figures.Dot(name, 0.6, 0.5, 0.7, chance) for name, chance in (("a", 0.25), ("b", 0.25), ("c", 0.5))]
+    drawing = figures.dots("d", "UF1", rows, "alt")
+    (path,) = re.findall(r'<path d="([^"]+)"[^>]*stroke-dasharray', drawing)
+    at = [tuple(map(float, point)) for point in re.findall(r"([\d.]+) ([\d.]+)", path)]
+    assert at[0][0] == at[1][0] < at[-2][0] == at[-1][0]
+    assert [y for _, y in at] == sorted(y for _, y in at) and at[1][1] < at[-1][1]
 
 
 LONG = "quick_micro_exp_fuse_intermediate_18 (quick_subjects)"
@@ -244,6 +260,18 @@ def test_epochs_are_whole():
     words = re.findall(r'y="([\d.]+)"[^>]*>([^<]+)</text>', drawing)
     (axis,) = {y for y, word in words if word == "2"}
     assert [word for y, word in words if y == axis] == ["1", "2"]
+
+
+def test_a_share_has_its_whole_range():
+    x, none = np.arange(3.0), np.zeros(3)
+    drawing = figures.lines("l", "UF1", ("yaw", "UF1"), {"a": (x, none, none, none)}, "alt", share=True)
+    words = re.findall(r">([\d.−]+)</text>", drawing)
+    assert {"0.0", "0.2", "1.0"} <= set(words) and not any("−" in word for word in words)
+
+
+def test_what_has_commas_is_told_apart_by_more():
+    assert ui.listing(["a", "b", "c"]) == "a, b and c" and ui.listing(["a, of d"]) == "a, of d"
+    assert ui.listing(["a, of d", "b"]) == "a, of d; and b" and ui.listing(["a, of d", "b", "c"]) == "a, of d; b; and c"
 
 
 def test_a_bars_number_stays_below_its_rows_name():

@@ -30,13 +30,14 @@ def _chance(data: ReportData) -> list[Markup]:
     rows = _without_oracles(data.controls)
     if rows.empty:
         return []
+    chance = data.chance()
     dots = [
-        figures.Dot(data.name((row.protocol, row.experiment)), row.uar, row.uar_low, row.uar_high, ranked=False)
+        figures.Dot(data.name((row.protocol, row.experiment)), row.uar, row.uar_low, row.uar_high, chance, ranked=False)
         for row in rows.itertuples()
     ]
     said = "; ".join(f"{dot.label} {ui.number(dot.value)}" for dot in dots)
     told = (
-        f"An answer that knows nothing of the truth has an expected UAR of {data.chance:.3f}, one over the number of "
+        f"An answer that knows nothing of the truth has an expected UAR of {chance:.3f}, one over the number of "
         "classes, however often it says which: that is chance. Training labels that were shuffled, and a constant "
         "answer, teach nothing and must not come out above it: an interval above chance shows a leak, but for one in "
         "forty, by bad luck. They may come out below: who is held out takes his classes away from training, so that "
@@ -45,12 +46,12 @@ def _chance(data: ReportData) -> list[Markup]:
     )
     table = [
         [
-            dot.label, ui.number(row.uar), ui.span(row.uar_low, row.uar_high), lands(row, data.chance),
+            dot.label, ui.number(row.uar), ui.span(row.uar_low, row.uar_high), lands(row, chance),
             ui.number(row.uf1), ui.number(row.accuracy), ui.count(row.seeds), row.method,
         ]
         for dot, row in zip(dots, rows.itertuples(), strict=True)
     ]  # fmt: skip
-    figure = figures.dots("controls-uar", "UAR", dots, data.chance, f"Dot plot of the UAR of controls: {said}")
+    figure = figures.dots("controls-uar", "UAR", dots, f"Dot plot of the UAR of controls: {said}")
     return [
         ui.paragraph(told),
         ui.figure(figure, "Means over seeds and bootstrap intervals over subjects.", synthetic=data.synthetic),

@@ -38,8 +38,9 @@ def _panel(data: ReportData, key: Key, table: pd.DataFrame, column: str, label: 
     name = "-".join(("curve", column, str(list(data.curves).index(key))))
     last = "; ".join(f"{split} ends at {mean[-1]:.3f}" for split, (_, mean, _, _) in curves.items())
     return figures.lines(
-        name, f"{data.name(key)}: {label}", ("epoch", label), curves, f"{label} of {data.name(key)} by epoch: {last}"
-    )
+        name, f"{data.name(key)}: {label}", ("epoch", label), curves, f"{label} of {data.name(key)} by epoch: {last}",
+        share=column == "uf1",
+    )  # fmt: skip
 
 
 def _band(rows: pd.DataFrame, column: str) -> tuple[np.ndarray, ...]:

@@ -105,15 +105,12 @@ def _figure(data: ReportData, full: pd.DataFrame, name: str) -> Markup:
         metrics = data.metrics.get((row.protocol, row.experiment), {})
         value, low, high = (getattr(row, column) for column in (name, f"{name}_low", f"{name}_high"))
         seeds = [each[name] for each in metrics.get("seeds", {}).get("each", {}).values()]
-        dots.append(
-            figures.Dot(
-                data.name((row.protocol, row.experiment)), value, low, high, seeds if len(seeds) > 1 else (), row.ranked
-            )
-        )
+        key, several = (row.protocol, row.experiment), seeds if len(seeds) > 1 else ()
+        dots.append(figures.Dot(data.name(key), value, low, high, data.chance(key), several, row.ranked))
     lines = full.loc[full["experiment"].isin(data.baselines), name] if full["protocol"].nunique() == 1 else ()
     said = "; ".join(f"{d.label} {ui.number(d.value)}" for d in dots)
     return figures.dots(
-        f"board-{name}", name.upper(), dots, data.chance, f"Dot plot of {name.upper()}: {said}",
+        f"board-{name}", name.upper(), dots, f"Dot plot of {name.upper()}: {said}",
         baseline=max(lines) if len(lines) else None,
     )  # fmt: skip
 

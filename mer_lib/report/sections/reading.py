@@ -37,9 +37,19 @@ def section(data: ReportData) -> Markup | None:
     if not data.metrics:
         return None
     lines = [line for line in LINES if data.baselines or line != BASELINES]
-    lines.append(_constant(next(iter(data.metrics.values())), data.chance))
+    lines += _guessing(data)
     refused = ui.table(REFUSED, ("leak", "what it is"), KINDS.items(), synthetic=False, text=("what it is",))
     return ui.render("list.html.j2", lines=lines) + ui.details(REFUSED, refused)
+
+
+def _guessing(data: ReportData) -> list[str]:
+    """What a constant answer and guessing reach: a line a protocol where they do not all test the same truth."""
+    told: dict[str, str] = {}
+    for key, metrics in data.metrics.items():
+        told.setdefault(key[0], _constant(metrics, data.chance(key)))
+    if len(set(told.values())) == 1:
+        return [*set(told.values())]
+    return [f"Under {ui.title('protocol', protocol)}: {line}" for protocol, line in told.items()]
 
 
 def _constant(metrics: dict, chance: float) -> str:

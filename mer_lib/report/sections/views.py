@@ -51,7 +51,7 @@ def _panel(method: str, found: dict[Key, dict], number: int) -> Markup:
         each = "; ".join(f"{view} degrees {ui.number(views[view]['uf1'])}" for view in order)
         said.append(f"{_label(key)}: {each}")
     alt = f"UF1 of {method} by view. {'. '.join(said)}"
-    return figures.lines(f"views-{number}", method, ("yaw", "UF1"), curves, alt)
+    return figures.lines(f"views-{number}", method, ("yaw", "UF1"), curves, alt, share=True)
 
 
 def _label(key: Key) -> str:
