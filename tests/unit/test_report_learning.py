@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 from report_toys import headings, made_up, resolved, shown
@@ -279,6 +280,44 @@ def test_the_paper_names_what_was_read_and_learned_from():
     grey = {("loso", "b_micro_exp_stcnn"): data.metrics["loso", "bi_woof"]}
     alone = shown(replace(told, metrics=grey, leaderboard=board.iloc[:0]), "methods")
     assert "flow" not in alone and "yaws" not in alone
+
+
+def test_where_nothing_is_ranked_the_networks_that_ran_are_cited():
+    """Paper A's split mixes subjects: what was done is told once, and no figure of it."""
+    data = made_up()
+    board = data.leaderboard.assign(ranked=False)
+    twice = pd.concat([board, board.assign(protocol="clip_split_80_20")], ignore_index=True)
+    text = shown(replace(data, leaderboard=twice, comparisons=pd.DataFrame()), "methods")
+    assert text.count("was trained with Adam") == 1 and re.search(r"STSTNet \[\d\] was trained", text)
+    assert "Liong" in text and "reached" not in text and "No figure is given, since none is ranked." in text
+    assert "since none is ranked" not in shown(data, "methods")
+
+
+def test_all_subjects_stand_in_tables_that_fit_on_paper():
+    data = made_up()
+    told = data.predictions["loso", "bi_woof"]
+    few = told[told["clip"].ne("toy/s0/c0")]
+    many = {("clip_split_80_20", f"b_kernel_{n}"): few for n in range(8)}
+    text = shown(replace(data, predictions={**data.predictions, **many}), "subjects")
+    tables = re.findall(r"<table>.*?</table>", text, re.DOTALL)
+    assert [re.sub(r"^.*?rightly, |\s*<span.*", "", caption)[:9] for caption in re.findall(r"<caption>.*", text)] == [
+        "leave-one", "one rando", "one rando"
+    ]  # fmt: skip
+    assert [table.count('<th scope="col"') for table in tables] == [2 + 4, 2 + 6, 2 + 2]
+    assert "b_<wbr>kernel_<wbr>7" in tables[2] and "clip_split" not in tables[2]
+    assert [rows_of(table)["toy/s0"][0] for table in tables] == ["6", "5", "5"], "clips of each protocol"
+    assert shown(data, "subjects").count("<table>") == 1 and "rightly <" in shown(data, "subjects")
+
+
+def test_a_strip_that_ends_with_an_unread_frame_says_so():
+    data = made_up()
+    unmarked = replace(data.saliency[0], experiment="b_micro_exp_stcnn")
+    marks = np.zeros_like(unmarked.marks)
+    marks[-1, 0, 0, 0] = True
+    unread = "because MicroExpSTCNN never reads it"
+    assert unread in shown(replace(data, saliency=[unmarked]), "saliency")
+    assert unread not in shown(replace(data, saliency=[replace(unmarked, marks=marks)]), "saliency")
+    assert unread not in shown(data, "saliency")
 
 
 def test_a_figure_in_the_paper_says_whose_it_is():

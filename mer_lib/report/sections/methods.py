@@ -109,8 +109,16 @@ def _flows(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iter
 
 
 def _learning(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
-    """A sentence for each ranked experiment: how it was trained."""
-    for row in _ranked(data.leaderboard).itertuples():
+    """A sentence for each ranked experiment, or for all where none is: how it was trained."""
+    yield from dict.fromkeys(_trained(data, settings, cited))  # once, under however many protocols
+
+
+def _trained(data: ReportData, settings: dict[str, Any], cited: list[str]) -> Iterator[str]:
+    board = data.leaderboard
+    told = _ranked(board)
+    if told.empty and len(board):
+        told = board[board["part"].eq(FULL) & board["selection"].ne("oracle")]
+    for row in told.itertuples():
         experiment = data.resolved[row.experiment]
         train, network = experiment.train, experiment.learner == "model"
         name, source = _named("model" if network else "descriptor", row.method, cited)
@@ -175,6 +183,8 @@ def _evaluation(data: ReportData, settings: dict[str, Any], cited: list[str]) ->
             f"corrected for all pairs {source}."
         )
     ranked = _ranked(data.leaderboard)
+    if ranked.empty and len(data.leaderboard):
+        yield "No figure is given, since none is ranked."
     for row in ranked.itertuples():
         interval = "" if pd.isna(row.uf1_low) else f" ({ui.span(row.uf1_low, row.uf1_high)})"
         name = ui.title("descriptor", ui.title("model", row.method))
