@@ -66,6 +66,7 @@ def test_the_published_stands_beside_ours(made, paper):
     assert 'class="banner"' in page(made, paper), "synthetic"
     costs = pd.read_csv(made.root / f"results/synthetic/paper_{paper}/costs.csv")
     assert {"train", "predictions", "curves", "metrics", "models"} <= set(costs["stage"]), "all were over"
+    assert (f"{name}@oracle" in set(costs["experiment"])) == (paper == "B"), "what an oracle costs beside"
     assert table["ranked"].any() == (experiment["protocol"] == "loso")
 
 
@@ -81,6 +82,8 @@ def test_paper_a_is_told_of_the_views(made):
     text = section(made, "A", "published")
     assert re.search(rf"Lu et al\. a_multiview_net {SPLIT}_views 0\.83 0\.68 {np.mean(views):.3f}", text)
     assert "Table III: ours, synthetic, a_multiview_net" in text
+    methods = section(made, "A", "methods")
+    assert "Multi-view network" in methods and "Lu, Kasabov, Lu" in methods, "though nothing is ranked"
 
 
 def test_paper_b_shows_what_speaks_for_the_answers_to_its_tested_clips(made):
@@ -89,6 +92,8 @@ def test_paper_b_shows_what_speaks_for_the_answers_to_its_tested_clips(made):
     assert {told["clip"] for told in card["clips"]} == set(tested["clip"]) and len(tested) == 2
     assert all(arrays[f"{n}|frames"].shape == (7, 64, 64, 1) for n in range(2))
     assert all(clip in section(made, "B", "saliency") for clip in tested["clip"])
+    assert not any(arrays[f"{n}|marks"][-1].any() for n in range(2)), "the last frame, which it never reads"
+    assert "because MicroExpSTCNN never reads it" in section(made, "B", "saliency")
     assert "best epoch" in section(made, "B", "published") and "Table VII: ours" in section(made, "B", "published")
     kept = section(made, "B", "filters").replace("\u00a0", " ")
     assert "43 = 36 + 7" in kept and len(re.findall(r"\d = \d \+ \d", kept)) > 6
