@@ -188,16 +188,22 @@ def test_scores_of_machines_are_not_called_probabilities():
 
 def test_views_are_drawn_where_there_are_several(monkeypatch):
     data, drawn = made_up(), []
-    monkeypatch.setattr(figures, "lines", lambda *given, share: drawn.append(given) or "")
+    monkeypatch.setattr(figures, "lines", lambda *given, share: drawn.append((*given, share)) or "")
     assert shown(data, "views")
-    ((_, title, axes, curves, _),) = drawn
-    assert (title, axes) == ("ststnet", ("yaw", "UF1"))
+    ((_, title, axes, curves, _, share),) = drawn
+    assert (title, axes, share) == ("ststnet", ("yaw", "UF1"), True)
     yaw, value, low, high = curves["ststnet, trained on recordings"]
     told = data.metrics["loso", "ststnet"]["by_yaw"]
     assert list(yaw) == [0, 45] and list(value) == [told["0"]["uf1"], told["45"]["uf1"]]
     assert [low[1], high[1]] == told["45"]["intervals"]["uf1"]
     one = {key: {**found, "by_yaw": {}} for key, found in data.metrics.items()}
     assert shown(replace(data, metrics=one), "views") == ""
+
+
+def test_of_training_curves_uf1_has_its_whole_range(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "lines", lambda *given, share: drawn.append((given[2], share)) or "")
+    assert shown(made_up(), "curves") and drawn == [(("epoch", "loss"), False), (("epoch", "UF1"), True)]
 
 
 def test_seeds_are_shown_where_there_are_several():
