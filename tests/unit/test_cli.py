@@ -210,4 +210,4 @@ def test_doctor_tells_a_full_disk_and_an_unwritable_folder(monkeypatch, tmp_path
 def test_doctor_finds_this_machine_well(tmp_path):
     told = mer("doctor", tmp_path)
     assert told.exit_code == 0, told.stdout
-    assert len(told.stdout.splitlines()) == 10
+    assert len(told.stdout.splitlines()) == 11
