@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from mer_lib.problems import BadInput
+from mer_lib.problems import BadInput, BadPackage
 
 
 class _Group(TyperGroup):
@@ -22,7 +22,7 @@ class _Group(TyperGroup):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text in the terminal's encoding
         try:
             return super().invoke(ctx)
-        except BadInput as error:
+        except (BadInput, BadPackage) as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(2) from None
 

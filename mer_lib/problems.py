@@ -66,6 +66,10 @@ class BadInput(ValueError):
         return replace(self.problem, clip=self.problem.clip or clip, stage=stage)
 
 
+class BadPackage(RuntimeError):
+    """A part of mer_lib itself is damaged or missing, in one line. No clip's fault: nothing goes on without it."""
+
+
 def _rebuild(problem: Problem) -> BadInput:
     return BadInput(problem.what, problem.remedy, file=problem.file, clip=problem.clip)
 

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
-from mer_lib.problems import BadInput
+from mer_lib.problems import BadInput, BadPackage
 from mer_lib.whole import replacing
 
 
@@ -39,12 +39,12 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def packaged(path: Path) -> dict[str, np.ndarray]:
-    """The arrays, in single precision, of a file that comes with the package. One that is broken is no clip's fault, as
-    BadInput would be taken for: RuntimeError."""
+    """The arrays, in single precision, of a file that comes with the package. Raises BadPackage for a broken one."""
     try:
         arrays, _ = load(path)
     except BadInput as error:
-        raise RuntimeError(f"{path}: {error.problem.what}; it is a part of mer_lib: install that again") from None
+        remedy = "it is a part of mer_lib: restore it or install again"
+        raise BadPackage(f"{path}: {error.problem.what}; {remedy}") from None
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 

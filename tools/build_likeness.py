@@ -30,10 +30,7 @@ from mer_lib.synth import pairs, sitters
 from mer_lib.synth.head import ACTION_UNITS
 
 PEOPLE, HELD_OUT, PICTURES = 220, 20, 24
-TURNS = (
-    (7.0, 5.0, 3.0),
-    (22.0, 6.0, 3.0),
-)  # degrees of yaw, pitch and roll (standard deviations), of every other person
+TURNS = ((7.0, 5.0, 3.0), (22.0, 6.0, 3.0))  # degrees of yaw, pitch, roll (deviations), of every other person
 DEEPEST = -0.8  # interocular distances: beyond it are ears, hair and wall
 SHAPES = 64  # principal components of the relief
 BESIDE = 0.1  # weight of pixels that are not skin: hair and wall are guessed, but not left to chance

@@ -16,6 +16,7 @@ from torch import nn
 
 from mer_lib import weights
 from mer_lib.faces import align
+from mer_lib.faces.trunk import trunk
 from mer_lib.problems import BadInput
 
 CROP, SIDE = 128, 64  # pixels: the crop that points are learned in, and what the network sees of it
@@ -78,11 +79,8 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths, strides = (1, 24, 32, 64, 96, 128), (2, 2, 1, 2, 2)
-        layers = []
-        for low, high, stride in zip(widths, widths[1:], strides, strict=False):
-            layers += [nn.Conv2d(low, high, 3, stride, padding=1, bias=False), nn.BatchNorm2d(high), nn.ReLU()]
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.1))
+        widths = 1, 24, 32, 64, 96, 128
+        self.body = trunk(widths, strides=(2, 2, 1, 2, 2))
         self.head = nn.Linear(widths[-1] * (SIDE // 16) ** 2, 2 * POINTS)
         self.register_buffer("mean", torch.zeros(POINTS, 2))
 

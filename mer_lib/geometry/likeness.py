@@ -18,6 +18,7 @@ from torch import nn
 
 from mer_lib import weights
 from mer_lib.faces import align
+from mer_lib.faces.trunk import trunk
 
 CELLS = 32  # of the relief, along a side: as many as a face's features need
 CROP, SIDE, MARGIN = 128, 64, 0.15  # pixels and margin of the aligned crop, and what the network sees of it
@@ -66,11 +67,8 @@ class Net(nn.Module):
 
     def __init__(self, shapes: int) -> None:
         super().__init__()
-        widths, strides = (1, 32, 48, 64, 96, 128), (2, 1, 2, 2, 2)
-        layers = []
-        for low, high, stride in zip(widths, widths[1:], strides, strict=False):
-            layers += [nn.Conv2d(low, high, 3, stride, padding=1, bias=False), nn.BatchNorm2d(high), nn.ReLU()]
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.1))
+        widths = 1, 32, 48, 64, 96, 128
+        self.body = trunk(widths, strides=(2, 1, 2, 2, 2))
         self.head = nn.Linear(widths[-1] * (SIDE // 16) ** 2, shapes)
         self.register_buffer("mean", torch.zeros(CELLS, CELLS))
         self.register_buffer("shapes", torch.zeros(shapes, CELLS, CELLS))

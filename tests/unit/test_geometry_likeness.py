@@ -15,6 +15,7 @@ from mer_lib.faces import align
 from mer_lib.geometry import likeness
 from mer_lib.geometry.likeness import movements_of, relief_of
 from mer_lib.geometry.registration import head_mask
+from mer_lib.problems import BadPackage
 from mer_lib.synth.head import ACTION_UNITS
 from mer_lib.synth.pairs import exact_sides
 
@@ -94,7 +95,7 @@ def test_a_damaged_file_is_no_fault_of_a_clip(tmp_path):
     damaged[-100] ^= 1
     (tmp_path / "damaged.safetensors").write_bytes(damaged)
     for name in ("damaged.safetensors", "none.safetensors"):
-        with pytest.raises(RuntimeError, match=f"{name}: .*install that again"):
+        with pytest.raises(BadPackage, match=f"{name}: .*restore it or install again"):
             weights.packaged(tmp_path / name)
 
 

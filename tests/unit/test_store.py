@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mer_lib import finished
-from mer_lib.problems import BadInput, note
+from mer_lib.problems import BadInput, BadPackage, note
 from mer_lib.store import Header, Store, join_shards, problems_told, write_shard
 
 Row = namedtuple("Row", "clip length")
@@ -107,6 +107,15 @@ def test_all_clips_lost_is_still_a_store(tmp_path):
     write_shard(tmp_path / "a.h5", HEADER, ROWS, none)
     with Store(tmp_path / "a.h5") as store:
         assert store.clips == [] and store.names() == [] and len(store.problems) == 3
+
+
+def test_no_clip_is_given_up_for_a_damaged_package(tmp_path):
+    def make(row):
+        raise BadPackage("its weights are broken")
+
+    with pytest.raises(BadPackage):
+        write_shard(tmp_path / "a.h5", HEADER, ROWS, make)
+    assert not (tmp_path / "a.h5").exists()
 
 
 def test_other_recipe_is_refused(tmp_path):

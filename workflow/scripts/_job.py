@@ -16,7 +16,7 @@ import pandas as pd
 from mer_lib import clips, provenance, store
 from mer_lib.learning.guard import LeakError
 from mer_lib.ledger import Ledger
-from mer_lib.problems import BadInput
+from mer_lib.problems import BadInput, BadPackage
 
 # What the disk may refuse, and what the user can do about it. (The text of an error that h5py raises is its own.)
 DISK = {
@@ -83,7 +83,7 @@ def uncache(path):
 
 @contextmanager
 def job(snakemake):
-    """Log to the rule's log file; end on BadInput with its one line, which Snakemake shows, and without a traceback.
+    """Log to the rule's log file; end on a mistake with its one line, which Snakemake shows, and without a traceback.
 
     Inputs are checked against the ledger before they are read; what was made is entered in it.
     """
@@ -96,7 +96,7 @@ def job(snakemake):
         yield
         made = {"rule": snakemake.rule, "params": dict(snakemake.params.items()), "inputs": inputs}
         ledger.enter(snakemake.output, **made)
-    except (BadInput, LeakError) as error:
+    except (BadInput, BadPackage, LeakError) as error:
         logging.error("%s", error)
         sys.exit(f"error: {error}")
     except OSError as error:
